@@ -1,0 +1,53 @@
+// Memory for tensors: aligned to cache lines, on huge pages where it is large.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace quintet {
+
+inline constexpr size_t kAlignment = 64;  // One cache line, one AVX-512 register.
+
+// `bytes` bytes at a 64-byte boundary, zeroed. From 2 MiB on, the block starts at a huge-page
+// boundary and asks the kernel for huge pages.
+class AlignedBytes {
+ public:
+  AlignedBytes() = default;
+  explicit AlignedBytes(size_t bytes);
+
+  std::byte* data() { return data_.get(); }
+  const std::byte* data() const { return data_.get(); }
+  size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const;
+  };
+  std::unique_ptr<std::byte, Free> data_;
+  size_t size_ = 0;
+};
+
+// A fixed number of trivially copyable elements in AlignedBytes.
+template <typename T>
+class AlignedArray {
+ public:
+  AlignedArray() = default;
+  explicit AlignedArray(int64_t count)
+      : bytes_(static_cast<size_t>(count) * sizeof(T)), count_(count) {}
+
+  T* data() { return reinterpret_cast<T*>(bytes_.data()); }
+  const T* data() const { return reinterpret_cast<const T*>(bytes_.data()); }
+  int64_t size() const { return count_; }
+  T& operator[](int64_t i) { return data()[i]; }
+  const T& operator[](int64_t i) const { return data()[i]; }
+  std::span<T> span() { return {data(), static_cast<size_t>(count_)}; }
+  std::span<const T> span() const { return {data(), static_cast<size_t>(count_)}; }
+
+ private:
+  AlignedBytes bytes_;
+  int64_t count_ = 0;
+};
+
+}  // namespace quintet

@@ -1,0 +1,13 @@
+#include "quintet/core/env.h"
+
+#include <cstdlib>
+
+namespace quintet {
+
+std::optional<std::string> env(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return std::string(value);
+}
+
+}  // namespace quintet

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstdint>
+
+namespace quintet::kernels {
+
+// y = (x - mean(x)) / sqrt(var(x) + eps) * gamma + beta over one row of n values, with the biased
+// variance, computed in two passes. y may be x.
+// Source: Ba et al. 2016; torch.nn.LayerNorm.
+void layer_norm(const float* x, const float* gamma, const float* beta, float eps, float* y,
+                int64_t n);
+
+}  // namespace quintet::kernels

@@ -1,0 +1,17 @@
+// Exponentials over one row. Every reduction runs in a fixed order that depends on n alone.
+#pragma once
+
+#include <cstdint>
+
+namespace quintet::kernels {
+
+// x = exp(x - max) / sum over n values, in place. -inf means "masked"; one value must be finite.
+void softmax(float* x, int64_t n);
+
+// log(sum(exp(x))) over n values. -inf is allowed; one value must be finite.
+float log_sum_exp(const float* x, int64_t n);
+
+// Index of the largest value, the first of equals. REQUIRES: n > 0, no NaN.
+int64_t argmax(const float* x, int64_t n);
+
+}  // namespace quintet::kernels
