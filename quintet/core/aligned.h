@@ -5,17 +5,25 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace quintet {
 
 inline constexpr size_t kAlignment = 64;  // One cache line, one AVX-512 register.
 
 // `bytes` bytes at a 64-byte boundary, zeroed. From 2 MiB on, the block starts at a huge-page
-// boundary and asks the kernel for huge pages.
+// boundary, asks the kernel for huge pages, and takes memory only where it is touched.
 class AlignedBytes {
  public:
   AlignedBytes() = default;
   explicit AlignedBytes(size_t bytes);
+  AlignedBytes(AlignedBytes&& other) noexcept
+      : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+  AlignedBytes& operator=(AlignedBytes&& other) noexcept {
+    data_ = std::move(other.data_);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
 
   std::byte* data() { return data_.get(); }
   const std::byte* data() const { return data_.get(); }
@@ -23,6 +31,7 @@ class AlignedBytes {
 
  private:
   struct Free {
+    size_t mapped_bytes = 0;  // 0: from the heap.
     void operator()(std::byte* p) const;
   };
   std::unique_ptr<std::byte, Free> data_;

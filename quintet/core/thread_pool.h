@@ -36,6 +36,16 @@ class ThreadPool {
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 
+  // The same with body(lane, i): items with equal lane never run at the same time, so that a lane can
+  // own scratch memory. 0 <= lane < threads().
+  template <typename Body>
+  void parallel_for_lanes(int64_t count, Body&& body) {
+    std::atomic<int64_t> next{0};
+    parallel_for(count < threads() ? count : threads(), [&](int64_t lane) {
+      for (int64_t i = next++; i < count; i = next++) body(lane, i);
+    });
+  }
+
  private:
   using Function = void (*)(void* context, int64_t index);
 

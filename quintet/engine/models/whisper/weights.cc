@@ -1,0 +1,246 @@
+#include "quintet/engine/models/whisper/weights.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "quintet/core/check.h"
+#include "quintet/engine/models/whisper/layers.h"
+#include "quintet/engine/models/whisper/source.h"
+
+namespace quintet::whisper {
+namespace {
+
+using kernels::group_size;
+using kernels::kPanelWidth;
+using kernels::padded_depth;
+using kernels::panel_count;
+using kernels::WeightFormat;
+
+bool is_matrix(LayerKind kind) {
+  return kind == LayerKind::kLinear || kind == LayerKind::kConv || kind == LayerKind::kEmbedding;
+}
+
+// Convolutions stay at bfloat16 in int8 models: they see the raw spectrogram, are the most sensitive
+// stage and 3 % of the work.
+WeightFormat format_of(LayerKind kind, Precision precision) {
+  switch (precision) {
+    case Precision::kF32: return WeightFormat::kF32;
+    case Precision::kBF16: return WeightFormat::kBF16;
+    case Precision::kInt8:
+      return kind == LayerKind::kConv ? WeightFormat::kBF16 : WeightFormat::kI8;
+  }
+  return WeightFormat::kF32;
+}
+
+// A tensor that a packed model holds.
+struct PackedTensor {
+  std::string name;
+  DType dtype;
+  Shape shape;
+
+  int64_t bytes() const { return element_count(shape) * dtype_bytes(dtype); }
+};
+
+// The tensors of one layer, in the order in which fill_layer writes them.
+std::vector<PackedTensor> packed_tensors(const LayerSpec& spec, Precision precision) {
+  if (spec.kind == LayerKind::kNorm) {
+    return {{spec.name + ".gamma", DType::kF32, {spec.n}},
+            {spec.name + ".beta", DType::kF32, {spec.n}}};
+  }
+  if (spec.kind == LayerKind::kTable) return {{spec.name, DType::kF32, {spec.n, spec.k}}};
+  const WeightFormat format = format_of(spec.kind, precision);
+  const int64_t g = group_size(format);
+  const DType dtype = format == WeightFormat::kF32    ? DType::kF32
+                      : format == WeightFormat::kBF16 ? DType::kBF16
+                                                      : DType::kU8;
+  std::vector<PackedTensor> tensors = {
+      {spec.name + ".panels", dtype,
+       {panel_count(spec.n), padded_depth(format, spec.k) / g, kPanelWidth, g}}};
+  if (format == WeightFormat::kI8) {
+    tensors.push_back({spec.name + ".scales", DType::kF32, {panel_count(spec.n) * kPanelWidth}});
+  }
+  if (spec.kind != LayerKind::kEmbedding) {
+    tensors.push_back({spec.name + ".bias", DType::kF32, {spec.n}});
+  }
+  return tensors;
+}
+
+// [n, channels, 3] -> [n, 3, channels]: the order in which three neighbouring frames lie in memory.
+void make_time_major(std::vector<float>& weight, int64_t n, int64_t channels) {
+  std::vector<float> row(static_cast<size_t>(3 * channels));
+  for (int64_t i = 0; i < n; ++i) {
+    float* w = weight.data() + i * 3 * channels;
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t t = 0; t < 3; ++t) row[t * channels + c] = w[c * 3 + t];
+    }
+    std::copy(row.begin(), row.end(), w);
+  }
+}
+
+void scale_queries(DenseLayer& layer, const LayerSpec& spec) {
+  for (int64_t i = 0; i < spec.query_rows * spec.k; ++i) layer.weight[i] *= spec.query_scale;
+  for (int64_t i = 0; i < spec.query_rows; ++i) layer.bias[i] *= spec.query_scale;
+}
+
+void fill_floats(const std::vector<float>& values, std::byte* to) {
+  std::memcpy(to, values.data(), values.size() * sizeof(float));
+}
+
+// Writes the tensors of packed_tensors(spec, precision) to `to`.
+void fill_layer(DenseLayer& layer, const LayerSpec& spec, Precision precision, ThreadPool& pool,
+                const std::vector<std::byte*>& to) {
+  if (!is_matrix(spec.kind)) {
+    fill_floats(layer.weight, to[0]);
+    if (spec.kind == LayerKind::kNorm) fill_floats(layer.bias, to[1]);
+    return;
+  }
+  if (spec.kind == LayerKind::kConv) make_time_major(layer.weight, spec.n, spec.k / 3);
+  scale_queries(layer, spec);
+  const WeightFormat format = format_of(spec.kind, precision);
+  auto* scales = format == WeightFormat::kI8 ? reinterpret_cast<float*>(to[1]) : nullptr;
+  pool.parallel_for(panel_count(spec.n), [&](int64_t p) {
+    const int64_t first = p * kPanelWidth;
+    const int64_t rows = std::min(kPanelWidth, spec.n - first);
+    kernels::pack_weights(format, {layer.weight.data() + first * spec.k, rows, spec.k, spec.k},
+                          to[0] + p * kernels::panel_bytes(format, spec.k),
+                          scales == nullptr ? nullptr : scales + first);
+  });
+  if (spec.kind != LayerKind::kEmbedding) fill_floats(layer.bias, to.back());
+}
+
+// Looks tensors up by name and expected shape; remembers the first one that is not as it must be.
+class Binder {
+ public:
+  Binder(const PackedModel& model, const Config& config) : model_(model) {
+    for (LayerSpec& spec : layer_specs(config)) specs_.emplace(spec.name, std::move(spec));
+  }
+
+  nn::Linear linear(const std::string& name) {
+    const LayerSpec& spec = find_spec(name);
+    const WeightFormat format = format_of(spec.kind, model_.precision);
+    const std::vector<const std::byte*> data = find_tensors(spec);
+    nn::Linear layer;
+    layer.w = {.format = format, .n = spec.n, .k = spec.k, .panels = data[0]};
+    if (format == WeightFormat::kI8) layer.w.scales = reinterpret_cast<const float*>(data[1]);
+    if (spec.kind != LayerKind::kEmbedding) {
+      layer.bias = reinterpret_cast<const float*>(data.back());
+    }
+    return layer;
+  }
+
+  nn::LayerNorm norm(const std::string& name) {
+    const std::vector<const std::byte*> data = find_tensors(find_spec(name));
+    return {reinterpret_cast<const float*>(data[0]), reinterpret_cast<const float*>(data[1])};
+  }
+
+  const float* table(const std::string& name) {
+    return reinterpret_cast<const float*>(find_tensors(find_spec(name))[0]);
+  }
+
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  const LayerSpec& find_spec(const std::string& name) const {
+    const auto found = specs_.find(name);
+    QT_CHECK(found != specs_.end());
+    return found->second;
+  }
+
+  std::vector<const std::byte*> find_tensors(const LayerSpec& spec) {
+    std::vector<const std::byte*> data;
+    for (const PackedTensor& expected : packed_tensors(spec, model_.precision)) {
+      const TensorRef* tensor = model_.tensors.find(expected.name);
+      data.push_back(tensor == nullptr ? nullptr : tensor->bytes.data());
+      check(expected, tensor);
+    }
+    return data;
+  }
+
+  void check(const PackedTensor& expected, const TensorRef* tensor) {
+    if (error_) return;
+    if (tensor == nullptr) {
+      error_ = Error(Code::kCorrupt, "tensor " + expected.name + " is missing");
+    } else if (tensor->shape != expected.shape || tensor->dtype != expected.dtype) {
+      error_ = Error(Code::kCorrupt,
+                     "tensor " + expected.name + " is " + std::string(dtype_name(tensor->dtype)) +
+                         " " + shape_string(tensor->shape) + ", expected " +
+                         std::string(dtype_name(expected.dtype)) + " " +
+                         shape_string(expected.shape));
+    }
+  }
+
+  const PackedModel& model_;
+  std::map<std::string, LayerSpec> specs_;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+Result<PackedModel> pack_model(const io::WeightFile& source, const Config& config,
+                               Precision precision, ThreadPool& pool) {
+  const std::vector<LayerSpec> specs = layer_specs(config);
+  const auto aligned = [](int64_t bytes) {
+    return (bytes + int64_t{kAlignment} - 1) / int64_t{kAlignment} * int64_t{kAlignment};
+  };
+  int64_t total = 0;
+  for (const LayerSpec& spec : specs) {
+    for (const PackedTensor& t : packed_tensors(spec, precision)) total += aligned(t.bytes());
+  }
+  PackedModel model;
+  model.precision = precision;
+  model.tensors.format = "packed";
+  model.memory = AlignedBytes(static_cast<size_t>(total));
+  std::byte* next = model.memory.data();
+  for (const LayerSpec& spec : specs) {
+    QT_TRY(DenseLayer layer, read_layer(source, spec));
+    std::vector<std::byte*> places;
+    for (const PackedTensor& t : packed_tensors(spec, precision)) {
+      model.tensors.tensors.emplace(
+          t.name, TensorRef{t.dtype, t.shape, {next, static_cast<size_t>(t.bytes())}});
+      places.push_back(next);
+      next += aligned(t.bytes());
+    }
+    fill_layer(layer, spec, precision, pool, places);
+  }
+  return model;
+}
+
+Result<Weights> bind_weights(const PackedModel& model, const Config& config) {
+  Binder bind(model, config);
+  Weights w;
+  w.conv1 = bind.linear("encoder.conv1");
+  w.conv2 = bind.linear("encoder.conv2");
+  w.encoder_positions = bind.table("encoder.positions");
+  for (int64_t i = 0; i < config.encoder_layers; ++i) {
+    const std::string p = "encoder.layers." + std::to_string(i) + ".";
+    w.encoder.push_back({.norm1 = bind.norm(p + "norm1"),
+                         .qkv = bind.linear(p + "qkv"),
+                         .out = bind.linear(p + "out"),
+                         .norm2 = bind.norm(p + "norm2"),
+                         .fc1 = bind.linear(p + "fc1"),
+                         .fc2 = bind.linear(p + "fc2")});
+  }
+  w.encoder_norm = bind.norm("encoder.norm");
+  w.embedding = bind.linear("decoder.embedding");
+  w.decoder_positions = bind.table("decoder.positions");
+  for (int64_t i = 0; i < config.decoder_layers; ++i) {
+    const std::string p = "decoder.layers." + std::to_string(i) + ".";
+    w.decoder.push_back({.norm1 = bind.norm(p + "norm1"),
+                         .qkv = bind.linear(p + "qkv"),
+                         .out = bind.linear(p + "out"),
+                         .cross_norm = bind.norm(p + "cross_norm"),
+                         .cross_q = bind.linear(p + "cross_q"),
+                         .cross_kv = bind.linear(p + "cross_kv"),
+                         .cross_out = bind.linear(p + "cross_out"),
+                         .norm2 = bind.norm(p + "norm2"),
+                         .fc1 = bind.linear(p + "fc1"),
+                         .fc2 = bind.linear(p + "fc2")});
+  }
+  w.decoder_norm = bind.norm("decoder.norm");
+  if (bind.error()) return *bind.error();
+  return w;
+}
+
+}  // namespace quintet::whisper

@@ -1,0 +1,69 @@
+// Weights of a Whisper model in the layouts that the kernels read, and how they get there.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "quintet/core/aligned.h"
+#include "quintet/core/result.h"
+#include "quintet/core/thread_pool.h"
+#include "quintet/engine/models/whisper/config.h"
+#include "quintet/engine/nn/linear.h"
+#include "quintet/engine/precision.h"
+#include "quintet/io/formats/weight_file.h"
+
+namespace quintet::whisper {
+
+struct EncoderLayer {
+  nn::LayerNorm norm1;
+  nn::Linear qkv;  // [3 D, D]
+  nn::Linear out;  // [D, D]
+  nn::LayerNorm norm2;
+  nn::Linear fc1;  // [ffn, D]
+  nn::Linear fc2;  // [D, ffn]
+};
+
+struct DecoderLayer {
+  nn::LayerNorm norm1;
+  nn::Linear qkv;  // [3 D, D]
+  nn::Linear out;  // [D, D]
+  nn::LayerNorm cross_norm;
+  nn::Linear cross_q;    // [D, D]
+  nn::Linear cross_kv;   // [2 D, D]: keys, values
+  nn::Linear cross_out;  // [D, D]
+  nn::LayerNorm norm2;
+  nn::Linear fc1;  // [ffn, D]
+  nn::Linear fc2;  // [D, ffn]
+};
+
+// Pointers into the tensors of a PackedModel.
+struct Weights {
+  nn::Linear conv1;                  // [D, 3 F]
+  nn::Linear conv2;                  // [D, 3 D]
+  const float* encoder_positions;    // [audio_positions, D]
+  std::vector<EncoderLayer> encoder;
+  nn::LayerNorm encoder_norm;
+  nn::Linear embedding;              // [V, D]: rows are embeddings; as a layer, the output head
+  const float* decoder_positions;    // [text_positions, D]
+  std::vector<DecoderLayer> decoder;
+  nn::LayerNorm decoder_norm;
+};
+
+// Tensors in kernel layouts: made from published weights in memory, or mapped from a packed file.
+struct PackedModel {
+  Precision precision = Precision::kF32;
+  io::WeightFile tensors;
+  AlignedBytes memory;  // What the tensors point into, unless they are mapped.
+};
+
+// Packs the published weights of `source` (Hugging Face or CTranslate2) at `precision`.
+// Errors: as read_layer.
+Result<PackedModel> pack_model(const io::WeightFile& source, const Config& config,
+                               Precision precision, ThreadPool& pool);
+
+// Finds every weight among the tensors of `model`.
+// Errors: kCorrupt where one is missing or has a shape that does not follow from `config`.
+Result<Weights> bind_weights(const PackedModel& model, const Config& config);
+
+}  // namespace quintet::whisper

@@ -1,0 +1,77 @@
+// Attention over keys and values packed once: encoder self-attention, decoder cross-attention.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "quintet/core/aligned.h"
+#include "quintet/core/tensor.h"
+#include "quintet/engine/nn/runtime.h"
+#include "quintet/kernels/gemm/gemm.h"
+
+namespace quintet::nn {
+
+// Keys and values of all heads, each head packed as two weight matrices: K [keys, Dh] and
+// V^T [Dh, keys].
+class PackedKeyValues {
+ public:
+  // Room for up to `max_keys` keys of `heads` heads of `head_dim`. Formats: kF32, kBF16.
+  PackedKeyValues(kernels::WeightFormat format, int64_t heads, int64_t head_dim, int64_t max_keys);
+
+  // Packs k and v [keys, heads * head_dim]; what was there before is gone.
+  void pack(Runtime& run, MatrixView<const float> k, MatrixView<const float> v);
+
+  kernels::WeightFormat format() const { return format_; }
+  int64_t heads() const { return heads_; }
+  int64_t head_dim() const { return head_dim_; }
+  int64_t keys() const { return keys_; }
+  size_t bytes() const { return data_.size(); }
+
+  kernels::PackedWeights key_weights(int64_t head) const;
+  kernels::PackedWeights value_weights(int64_t head) const;
+
+ private:
+  std::byte* head_data(int64_t head) { return data_.data() + head * head_bytes_; }
+  const std::byte* head_data(int64_t head) const { return data_.data() + head * head_bytes_; }
+
+  kernels::WeightFormat format_;
+  int64_t heads_;
+  int64_t head_dim_;
+  int64_t keys_ = 0;
+  int64_t max_keys_;
+  int64_t key_bytes_;   // Room for the keys of one head; its values follow.
+  int64_t head_bytes_;
+  AlignedBytes data_;
+};
+
+// Scratch of the lanes of attend_packed: one block of scores each.
+class AttentionScratch {
+ public:
+  AttentionScratch(int threads, int64_t head_dim, int64_t max_keys);
+  static constexpr int64_t kQueryBlock = 24;  // 4 register tiles of 6 rows.
+
+  MatrixView<float> scores(int64_t lane, int64_t keys);
+  MatrixView<bf16> weights(int64_t lane, int64_t keys);
+  MatrixView<bf16> queries(int64_t lane, int64_t head_dim);
+  size_t bytes() const;
+
+ private:
+  int64_t max_keys_;
+  int64_t head_dim_;
+  AlignedArray<float> scores_;
+  AlignedArray<bf16> weights_;
+  AlignedArray<bf16> queries_;
+};
+
+// Sees the attention weights of some queries of one head, [queries, keys]; calls for different
+// heads and blocks come from different threads.
+using AttentionObserver =
+    std::function<void(int64_t head, int64_t first_query, MatrixView<const float> weights)>;
+
+// out = softmax(q K^T) V for every head; the 1 / sqrt(Dh) is expected inside q.
+// Shapes: q, out [T, heads * head_dim].
+void attend_packed(Runtime& run, MatrixView<const float> q, const PackedKeyValues& kv,
+                   AttentionScratch& scratch, MatrixView<float> out,
+                   const AttentionObserver* observer = nullptr);
+
+}  // namespace quintet::nn

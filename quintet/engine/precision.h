@@ -1,0 +1,24 @@
+// Numeric precision of a loaded model.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "quintet/core/result.h"
+
+namespace quintet {
+
+enum class Precision {
+  kF32,   // As published: the yardstick.
+  kBF16,  // Weights and matrix inputs bfloat16, sums and everything between float32.
+  kInt8,  // Weights int8 per output channel, activations int8 per row; convolutions and attention
+          // bfloat16.
+};
+
+// "fp32", "bf16", "int8".
+std::string_view precision_name(Precision precision);
+// nullopt for "auto". Errors: kInvalidArgument for a name that is none of them.
+Result<std::optional<Precision>> parse_precision(std::string_view name);
+
+}  // namespace quintet
