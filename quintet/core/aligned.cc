@@ -37,14 +37,14 @@ std::byte* map_huge(size_t bytes) {
 AlignedBytes::AlignedBytes(size_t bytes) : size_(bytes) {
   if (bytes == 0) return;
   if (bytes >= kHugePage) {
-    data_ = {map_huge(bytes), Free{round_up(bytes, kHugePage)}};
+    data_ = std::unique_ptr<std::byte, Free>(map_huge(bytes), Free(round_up(bytes, kHugePage)));
     return;
   }
   const size_t rounded = round_up(bytes, kAlignment);
   auto* p = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
   if (p == nullptr) throw std::bad_alloc();
   std::memset(p, 0, rounded);
-  data_ = {p, Free{0}};
+  data_ = std::unique_ptr<std::byte, Free>(p, Free(0));
 }
 
 void AlignedBytes::Free::operator()(std::byte* p) const {

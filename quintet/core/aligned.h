@@ -31,7 +31,9 @@ class AlignedBytes {
 
  private:
   struct Free {
-    size_t mapped_bytes = 0;  // 0: from the heap.
+    Free() : mapped_bytes(0) {}
+    explicit Free(size_t mapped) : mapped_bytes(mapped) {}
+    size_t mapped_bytes;  // 0: from the heap.
     void operator()(std::byte* p) const;
   };
   std::unique_ptr<std::byte, Free> data_;
