@@ -1,0 +1,67 @@
+#include "quintet/kernels/softmax/softmax.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "quintet/core/check.h"
+#include "quintet/kernels/isa.h"
+#include "quintet/kernels/vec/f32x16.h"
+#include "quintet/kernels/vec/f32x4.h"
+#include "quintet/kernels/vec/f32x8.h"
+#include "quintet/kernels/vec/select.h"
+
+namespace quintet::kernels {
+namespace {
+
+struct SoftmaxKernels {
+  void (*softmax)(float* x, int64_t n);
+  float (*log_sum_exp)(const float* x, int64_t n);
+  int64_t (*argmax)(const float* x, int64_t n);
+};
+
+}  // namespace
+}  // namespace quintet::kernels
+
+namespace quintet::kernels::f32x4 {
+namespace {
+#include "quintet/kernels/softmax/softmax_kernel.inc"
+}  // namespace
+}  // namespace quintet::kernels::f32x4
+
+QT_ISA_BEGIN(QT_TARGET_AVX2)
+namespace quintet::kernels::f32x8 {
+namespace {
+#include "quintet/kernels/softmax/softmax_kernel.inc"
+}  // namespace
+}  // namespace quintet::kernels::f32x8
+QT_ISA_END
+
+QT_ISA_BEGIN(QT_TARGET_AVX512)
+namespace quintet::kernels::f32x16 {
+namespace {
+#include "quintet/kernels/softmax/softmax_kernel.inc"
+}  // namespace
+}  // namespace quintet::kernels::f32x16
+QT_ISA_END
+
+namespace quintet::kernels {
+namespace {
+
+const SoftmaxKernels& softmax_kernels() {
+  return variant_for(active_isa(), f32x4::kKernels, f32x8::kKernels, f32x16::kKernels);
+}
+
+}  // namespace
+
+void softmax(float* x, int64_t n) { softmax_kernels().softmax(x, n); }
+
+float log_sum_exp(const float* x, int64_t n) { return softmax_kernels().log_sum_exp(x, n); }
+
+int64_t argmax(const float* x, int64_t n) {
+  QT_DCHECK(n > 0);
+  return softmax_kernels().argmax(x, n);
+}
+
+}  // namespace quintet::kernels
