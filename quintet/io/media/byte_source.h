@@ -1,0 +1,45 @@
+// Bytes at a position, from a file or from memory: what a decoder seeks and reads in.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "quintet/core/result.h"
+
+namespace quintet::io {
+
+// A file is read through a small buffer and not mapped: a mapping would count as resident memory
+// and would end the process if somebody shortened the file meanwhile.
+class ByteSource {
+ public:
+  // Errors: kNotFound, kIo (no permission, not a regular file).
+  static Result<ByteSource> open(const std::filesystem::path& path);
+  // REQUIRES: `bytes` outlive the source.
+  explicit ByteSource(std::span<const std::byte> bytes);
+
+  ByteSource(ByteSource&& other) noexcept;
+  ByteSource& operator=(ByteSource&&) = delete;
+  ~ByteSource();
+
+  int64_t size() const { return size_; }
+
+  // Copies out.size() bytes from `position` on, fewer at the end; a file that can no longer be
+  // read ends there. Returns how many.
+  size_t read_at(int64_t position, std::span<std::byte> out);
+
+ private:
+  ByteSource(int fd, int64_t size);
+  // The buffered bytes from `position` on; empty at the end.
+  std::span<const std::byte> buffered(int64_t position);
+
+  int fd_ = -1;  // -1: in memory, where window_ is everything.
+  int64_t size_ = 0;
+  std::vector<std::byte> buffer_;
+  std::span<const std::byte> window_;
+  int64_t window_position_ = 0;
+};
+
+}  // namespace quintet::io
