@@ -1,0 +1,56 @@
+// Splitting of text at the matches of a pattern that a tokenizer file brings.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "quintet/core/result.h"
+
+namespace quintet::io {
+
+// What becomes of the matches. Names and effects as in Hugging Face tokenizers.
+enum class SplitBehavior {
+  kRemoved,             // Dropped.
+  kIsolated,            // A piece each.
+  kMergedWithPrevious,  // Joined to the piece before.
+  kMergedWithNext,      // Joined to the piece after.
+  kContiguous,          // A piece each run of adjoining matches.
+};
+
+enum class PatternSyntax { kRegex, kLiteral };
+
+// A compiled pattern. Regular expressions are PCRE2's, over Unicode code points.
+// Threads: const methods are safe concurrently.
+class SplitPattern {
+ public:
+  struct Options {
+    PatternSyntax syntax = PatternSyntax::kRegex;
+    SplitBehavior behavior = SplitBehavior::kIsolated;
+    bool invert = false;  // What lies between the matches counts as the matches.
+  };
+
+  // Errors: kUnsupported where PCRE2 cannot compile it; kExhausted where it is too long.
+  static Result<SplitPattern> compile(std::string_view pattern, Options options);
+
+  SplitPattern(SplitPattern&&) noexcept;
+  SplitPattern& operator=(SplitPattern&&) noexcept;
+  ~SplitPattern();
+
+  // The pieces, in order, none empty. A match that takes too many steps counts as no match, and a
+  // text with many of those is split no further: the pieces still hold every byte.
+  // REQUIRES: `text` is valid UTF-8.
+  std::vector<std::string_view> split(std::string_view text) const;
+
+ private:
+  struct Compiled;
+  struct Section;
+  SplitPattern(std::unique_ptr<const Compiled> compiled, Options options);
+  std::vector<Section> sections(std::string_view text) const;
+
+  std::unique_ptr<const Compiled> compiled_;
+  Options options_;
+};
+
+}  // namespace quintet::io

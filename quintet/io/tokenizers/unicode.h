@@ -1,0 +1,34 @@
+// UTF-8 and Unicode properties, for tokenizers and text metrics.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace quintet::io {
+
+struct CodePoint {
+  char32_t value = 0;
+  size_t bytes = 0;  // 0: no valid UTF-8 here (or the end of the text).
+};
+
+// The code point that begins at byte `at`. Overlong forms, surrogates and values past U+10FFFF are
+// not valid.
+CodePoint code_point_at(std::string_view text, size_t at);
+
+// Bytes from `at` on up to the first that is not valid UTF-8.
+size_t valid_utf8_bytes(std::string_view text, size_t at = 0);
+
+void append_utf8(std::string& text, char32_t code_point);
+
+// Unicode's White_Space.
+bool is_space(char32_t code_point);
+// A letter, mark, number or connector: what `\w` matches.
+bool is_word(char32_t code_point);
+
+enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
+
+// REQUIRES: `text` is valid UTF-8; what is not comes back as it is.
+std::string normalize_unicode(std::string_view text, NormalForm form);
+
+}  // namespace quintet::io
