@@ -19,7 +19,7 @@ struct SearchOptions {
   int sequences = 1;      // Beams at temperature 0, independent samples above it.
   float patience = 1;     // Beam search stops after sequences * patience finished hypotheses.
   uint64_t seed = 0;
-  std::stop_token stop;
+  std::stop_token stop = {};
 };
 
 struct Hypothesis {

@@ -1,0 +1,284 @@
+#include "quintet/engine/models/whisper/model.h"
+
+#include <algorithm>
+#include <span>
+#include <system_error>
+#include <vector>
+
+#include "quintet/core/cpu.h"
+#include "quintet/core/file.h"
+#include "quintet/engine/models/whisper/layers.h"
+#include "quintet/engine/models/whisper/source.h"
+#include "quintet/io/formats/packed.h"
+#include "quintet/io/formats/safetensors.h"
+
+namespace quintet::whisper {
+namespace {
+
+namespace fs = std::filesystem;
+using kernels::WeightFormat;
+
+constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
+
+// Keys of a packed file's metadata.
+constexpr const char* kArchitecture = "architecture";
+constexpr const char* kPrecision = "precision";
+constexpr const char* kConfig = "config.json";
+constexpr const char* kGeneration = "generation_config.json";
+constexpr const char* kTokenizer = "tokenizer.json";
+constexpr const char* kOriginalBytes = "original_bytes";
+
+Result<std::string> read_json(const fs::path& folder, const char* name) {
+  return read_file(folder / name, kMaxJsonBytes);
+}
+
+// Empty where the file does not exist.
+Result<std::string> read_optional_json(const fs::path& folder, const char* name) {
+  std::error_code ignored;
+  if (!fs::exists(folder / name, ignored)) return std::string();
+  return read_json(folder, name);
+}
+
+Result<void> read_description(const io::WeightFile& source, const fs::path& folder, Model& model) {
+  QT_TRY(const std::string config, read_json(folder, kConfig));
+  if (source.format == "ct2") {
+    QT_TRY(model.config, config_from_ct2(source));
+    QT_TRY(model.generation, generation_from_ct2(config));
+  } else {
+    QT_TRY(const std::string generation, read_optional_json(folder, kGeneration));
+    QT_TRY(model.config, config_from_json(config));
+    QT_TRY(model.generation, generation_from_json(config, generation));
+  }
+  QT_TRY(model.tokenizer_json, read_optional_json(folder, kTokenizer));
+  return {};
+}
+
+Result<std::string> packed_field(const io::WeightFile& file, const char* key) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) {
+    return Error(Code::kCorrupt, std::string("the packed file lacks its field ") + key);
+  }
+  return found->second;
+}
+
+Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, Model& model) {
+  QT_TRY(const std::string architecture, packed_field(file, kArchitecture));
+  if (architecture != "whisper") {
+    return Error(Code::kUnsupported,
+                 "the packed file holds a " + architecture + " model, expected whisper");
+  }
+  QT_TRY(const std::string name, packed_field(file, kPrecision));
+  QT_TRY(const std::optional<Precision> precision, parse_precision(name));
+  if (!precision) return Error(Code::kCorrupt, "the packed file says precision auto");
+  if (wanted && *wanted != *precision) {
+    return Error(Code::kInvalidArgument,
+                 "the packed file holds " + name + ", not " + std::string(precision_name(*wanted)) +
+                     "; convert the published model again with --precision " +
+                     std::string(precision_name(*wanted)));
+  }
+  QT_TRY(const std::string config, packed_field(file, kConfig));
+  QT_TRY(const std::string generation, packed_field(file, kGeneration));
+  QT_TRY(model.tokenizer_json, packed_field(file, kTokenizer));
+  QT_TRY(const std::string original_bytes, packed_field(file, kOriginalBytes));
+  QT_TRY(model.config, config_from_json(config));
+  QT_TRY(model.generation, generation_from_json(config, generation));
+  model.original_bytes = std::strtoull(original_bytes.c_str(), nullptr, 10);
+  model.packed.precision = *precision;
+  model.packed.tensors = std::move(file);
+  return {};
+}
+
+Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
+                                            std::optional<Precision> precision, ThreadPool& pool) {
+  auto model = std::make_unique<Model>();
+  QT_TRY(io::WeightFile source, io::read_weights(path));
+  model->source_format = source.format;
+  if (source.format == "packed") {
+    QT_TRY_VOID(load_packed(std::move(source), precision, *model));
+  } else {
+    std::error_code ignored;
+    const fs::path folder = fs::is_directory(path, ignored) ? path : path.parent_path();
+    QT_TRY_VOID(read_description(source, folder, *model));
+    model->original_bytes = source.file_bytes();
+    QT_TRY(model->packed, pack_model(source, model->config, precision.value_or(Precision::kInt8),
+                                     pool));
+  }
+  QT_TRY(model->weights, bind_weights(model->packed, model->config));
+  if (!model->tokenizer_json.empty()) {
+    QT_TRY(model->tokenizer, io::BpeTokenizer::parse(model->tokenizer_json, kTokenizer));
+    if (model->tokenizer->size() > model->config.vocabulary) {
+      return Error(Code::kCorrupt, "tokenizer.json has " +
+                                       std::to_string(model->tokenizer->size()) +
+                                       " tokens, the model only " +
+                                       std::to_string(model->config.vocabulary));
+    }
+  }
+  return model;
+}
+
+// Encoder attention follows the weights where the processor multiplies bfloat16; elsewhere float32
+// is as fast and more exact.
+WeightFormat encoder_attention_format(Precision precision) {
+  return precision != Precision::kF32 && active_isa() == Isa::kAvx512Bf16 ? WeightFormat::kBF16
+                                                                          : WeightFormat::kF32;
+}
+
+// The cross-attention cache is read once per token and bound by memory: half the bytes pay on every
+// processor.
+WeightFormat cross_cache_format(Precision precision) {
+  return precision == Precision::kF32 ? WeightFormat::kF32 : WeightFormat::kBF16;
+}
+
+// Largest input of any layer in values, with room for the padding of one group.
+int64_t largest_input(const Config& c) {
+  const int64_t conv = std::max(c.mel_frames() * (3 * c.mel_bins + 3),
+                                c.audio_positions * (3 * c.d_model + 3));
+  const int64_t rows = std::max(c.audio_positions, c.text_positions);
+  const int64_t widest = std::max({c.d_model, c.encoder_ffn, c.decoder_ffn});
+  return std::max(conv, rows * (widest + 3));
+}
+
+}  // namespace
+
+uint64_t Model::weight_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [name, tensor] : packed.tensors.tensors) bytes += tensor.bytes.size();
+  return bytes;
+}
+
+Result<std::unique_ptr<Model>> load_model(const fs::path& path, std::optional<Precision> precision,
+                                          ThreadPool& pool) {
+  return load_unnamed(path, precision, pool).with(path.string());
+}
+
+Result<void> save_packed(const Model& model, const fs::path& file) {
+  std::vector<io::PackedEntry> entries;
+  for (const auto& [name, tensor] : model.packed.tensors.tensors) {
+    entries.push_back({.name = name,
+                       .dtype = tensor.dtype,
+                       .shape = tensor.shape,
+                       .bytes = tensor.bytes});
+  }
+  return io::write_packed(file,
+                          {{kArchitecture, "whisper"},
+                           {kPrecision, std::string(precision_name(model.packed.precision))},
+                           {kConfig, config_to_json(model.config)},
+                           {kGeneration, generation_to_json(model.generation)},
+                           {kTokenizer, model.tokenizer_json},
+                           {kOriginalBytes, std::to_string(model.original_bytes)}},
+                          entries);
+}
+
+namespace {
+
+std::vector<std::byte> stored_as(std::span<const float> values, DType dtype) {
+  std::vector<std::byte> bytes(values.size() * static_cast<size_t>(dtype_bytes(dtype)));
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (dtype == DType::kF16) {
+      const uint16_t half = f16_from_f32(values[i]);
+      std::copy_n(reinterpret_cast<const std::byte*>(&half), 2, bytes.data() + 2 * i);
+    } else {
+      std::copy_n(reinterpret_cast<const std::byte*>(&values[i]), 4, bytes.data() + 4 * i);
+    }
+  }
+  return bytes;
+}
+
+// Cuts a layer into the tensors that a Hugging Face file holds.
+class HuggingFaceTensors {
+ public:
+  explicit HuggingFaceTensors(DType dtype) : dtype_(dtype) {}
+
+  void add(const LayerSpec& spec, const DenseLayer& layer) {
+    const auto parts = static_cast<int64_t>(spec.hugging_face.size());
+    const int64_t rows = spec.n / parts;
+    const bool norm = spec.kind == LayerKind::kNorm;
+    for (int64_t p = 0; p < parts; ++p) {
+      const std::string& stem = spec.hugging_face[static_cast<size_t>(p)];
+      const Shape shape = norm                            ? Shape{rows}
+                          : spec.kind == LayerKind::kConv ? Shape{rows, spec.k / 3, 3}
+                                                          : Shape{rows, spec.k};
+      add_part(spec.kind == LayerKind::kTable ? stem : stem + ".weight", shape, layer.weight, p);
+      if (!layer.bias.empty() && !stem.ends_with("k_proj")) {
+        add_part(stem + ".bias", {rows}, layer.bias, p);
+      }
+    }
+  }
+
+  Result<void> write(const fs::path& file) const {
+    std::vector<io::TensorEntry> entries;
+    for (const Tensor& t : tensors_) entries.push_back({t.name, dtype_, t.shape, t.bytes});
+    return io::write_safetensors(file, entries, {{"format", "pt"}});
+  }
+
+ private:
+  struct Tensor {
+    std::string name;
+    Shape shape;
+    std::vector<std::byte> bytes;
+  };
+
+  void add_part(const std::string& name, const Shape& shape, const std::vector<float>& values,
+                int64_t part) {
+    const auto count = static_cast<size_t>(element_count(shape));
+    tensors_.push_back({name, shape,
+                        stored_as(std::span(values).subspan(static_cast<size_t>(part) * count, count),
+                                  dtype_)});
+  }
+
+  DType dtype_;
+  std::vector<Tensor> tensors_;
+};
+
+}  // namespace
+
+Result<void> export_hugging_face(const fs::path& source, const fs::path& folder, DType dtype) {
+  const auto write = [&]() -> Result<void> {
+    Model model;
+    QT_TRY(const io::WeightFile weights, io::read_weights(source));
+    if (weights.format == "packed") {
+      return Error(Code::kUnsupported,
+                   "is packed already; Hugging Face files are made from the published weights");
+    }
+    std::error_code error;
+    const fs::path from = fs::is_directory(source, error) ? source : source.parent_path();
+    QT_TRY_VOID(read_description(weights, from, model));
+    HuggingFaceTensors tensors(dtype);
+    for (const LayerSpec& spec : layer_specs(model.config)) {
+      QT_TRY(const DenseLayer layer, read_layer(weights, spec));
+      tensors.add(spec, layer);
+    }
+    fs::create_directories(folder, error);
+    if (error) {
+      return Error(Code::kIo, folder.string() + ": cannot be made: " + error.message());
+    }
+    QT_TRY_VOID(write_file_atomically(folder / kConfig, config_to_json(model.config)));
+    QT_TRY_VOID(write_file_atomically(folder / kGeneration, generation_to_json(model.generation)));
+    if (!model.tokenizer_json.empty()) {
+      QT_TRY_VOID(write_file_atomically(folder / kTokenizer, model.tokenizer_json));
+    }
+    return tensors.write(folder / "model.safetensors");
+  };
+  return write().with(source.string());
+}
+
+Session::Session(const Model& model, ThreadPool& pool, int64_t max_sequences, bool baseline)
+    : model_(model),
+      max_sequences_(max_sequences),
+      scratch_(std::max(model.config.mel_frames(), model.config.text_positions),
+               largest_input(model.config)),
+      runtime_{pool, scratch_, !baseline},
+      encoder_(model.config, encoder_attention_format(model.packed.precision), pool.threads()),
+      decoder_(runtime_, model.config, model.weights, cross_cache_format(model.packed.precision),
+               max_sequences) {}
+
+void Session::encode(int64_t frames) {
+  whisper::encode(runtime_, model_.config, model_.weights, frames, encoder_);
+  decoder_.set_audio(encoder_.output());
+}
+
+size_t Session::activation_bytes() const {
+  return scratch_.bytes() + encoder_.bytes() + decoder_.activation_bytes();
+}
+
+}  // namespace quintet::whisper

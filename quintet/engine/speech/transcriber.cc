@@ -1,0 +1,151 @@
+#include "quintet/engine/speech/transcriber.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "quintet/engine/speech/segments.h"
+#include "quintet/engine/speech/word_alignment.h"
+
+namespace quintet::speech {
+namespace {
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// Below this peak a window holds nothing but rounding: 3 steps of 16-bit audio, -80 dB. The model
+// would invent text for it.
+constexpr float kSilentPeak = 1e-4f;
+
+bool inaudible(std::span<const float> samples) {
+  return std::all_of(samples.begin(), samples.end(),
+                     [](float x) { return std::abs(x) < kSilentPeak; });
+}
+
+std::string trimmed(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+}  // namespace
+
+double Transcriber::Window::begin_seconds() const {
+  return static_cast<double>(begin) / kernels::kMelSampleRateHz;
+}
+
+double Transcriber::Window::seconds() const {
+  return static_cast<double>(samples.size()) / kernels::kMelSampleRateHz;
+}
+
+Transcriber::Transcriber(const whisper::Model& model, const Vocabulary& vocabulary,
+                         const kernels::MelFilter& mel, ThreadPool& pool,
+                         whisper::Session& session, const TranscribeOptions& options)
+    : model_(model),
+      vocabulary_(vocabulary),
+      mel_(mel),
+      pool_(pool),
+      session_(session),
+      options_(options) {}
+
+Result<Transcript> Transcriber::run(WindowReader& reader) {
+  started_ = Clock::now();
+  if (!options_.language.empty()) {
+    QT_TRY(language_, vocabulary_.language(options_.language));
+    transcript_.language = language_->code;
+  }
+  if (!options_.initial_prompt.empty()) {
+    previous_ = model_.tokenizer->encode(" " + trimmed(options_.initial_prompt));
+  }
+  const int64_t window_samples = model_.config.mel_frames() * kernels::kMelHopSamples;
+  int64_t begin = 0;
+  for (bool first = true;; first = false) {
+    if (options_.stop.stop_requested()) return Error(Code::kCancelled, "cancelled by the caller");
+    const auto reading = Clock::now();
+    // One sample more than a window tells whether there is a second one.
+    QT_TRY(std::span<const float> samples, reader.window(begin, window_samples + 1));
+    transcript_.timings.preprocess += milliseconds_since(reading);
+    if (samples.empty()) break;
+    const bool last = static_cast<int64_t>(samples.size()) <= window_samples;
+    if (first) timestamps_ = !last || options_.timestamps != TimestampMode::kNone;
+    samples = samples.first(std::min(samples.size(), static_cast<size_t>(window_samples)));
+    QT_TRY(const double advance, transcribe_window({samples, begin}));
+    const auto advance_samples =
+        std::max(int64_t{1}, std::llround(advance * kernels::kMelSampleRateHz));
+    begin += std::min(advance_samples, static_cast<int64_t>(samples.size()));
+    if (options_.on_progress) {
+      options_.on_progress(static_cast<double>(begin) / kernels::kMelSampleRateHz);
+    }
+  }
+  transcript_.duration_seconds =
+      static_cast<double>(reader.samples_seen()) / kernels::kMelSampleRateHz;
+  transcript_.text = trimmed(transcript_.text);
+  transcript_.timings.total = milliseconds_since(started_);
+  return std::move(transcript_);
+}
+
+void Transcriber::encode(const Window& window) {
+  const auto preprocessing = Clock::now();
+  const int64_t frames = model_.config.mel_frames();
+  const auto mel = session_.encoder().mel(frames);
+  kernels::normalize_log_mel(mel, mel_.log_mel(window.samples, mel, pool_));
+  transcript_.timings.preprocess += milliseconds_since(preprocessing);
+  const auto encoding = Clock::now();
+  session_.encode(frames);
+  transcript_.timings.encode += milliseconds_since(encoding);
+}
+
+Result<void> Transcriber::choose_language() {
+  if (language_) return {};
+  const auto detecting = Clock::now();
+  const DetectedLanguage detected = detect_language(session_, vocabulary_);
+  transcript_.timings.prefill += milliseconds_since(detecting);
+  language_ = detected.language;
+  transcript_.language = detected.language.code;
+  transcript_.language_probability = detected.probability;
+  return {};
+}
+
+WindowRequest Transcriber::make_request() const {
+  return {.language = *language_, .timestamps = timestamps_, .previous = previous_};
+}
+
+// Returns by how many seconds to advance.
+Result<double> Transcriber::transcribe_window(const Window& window) {
+  if (inaudible(window.samples)) return window.seconds();
+  encode(window);
+  const bool detected_here = !language_;
+  QT_TRY_VOID(choose_language());
+  QT_TRY(const DecodedWindow decoded,
+         decode_window(session_, *model_.tokenizer, model_.generation, vocabulary_, make_request(),
+                       options_, started_, transcript_.timings));
+  if (!options_.condition_on_previous || decoded.temperature > 0.5f) previous_.clear();
+  if (decoded.silent(options_)) {
+    // A window without speech says nothing about the language of the next.
+    if (detected_here) language_.reset();
+    return window.seconds();
+  }
+  WindowSegments cut = cut_segments(decoded, window.begin_seconds(), window.seconds(), vocabulary_,
+                                    *model_.tokenizer);
+  if (options_.timestamps == TimestampMode::kWords) {
+    const auto aligning = Clock::now();
+    align_words(session_, model_, vocabulary_, *language_, options_.task, window.begin_seconds(),
+                window.seconds(), cut.segments);
+    transcript_.timings.decode += milliseconds_since(aligning);
+  }
+  for (Segment& segment : cut.segments) finish_segment(std::move(segment));
+  return cut.advance_seconds;
+}
+
+void Transcriber::finish_segment(Segment segment) {
+  segment.id = static_cast<int64_t>(transcript_.segments.size());
+  transcript_.text += segment.text;
+  if (options_.condition_on_previous) {
+    std::copy_if(segment.tokens.begin(), segment.tokens.end(), std::back_inserter(previous_),
+                 [&](int32_t token) { return vocabulary_.is_text(token); });
+  }
+  transcript_.segments.push_back(std::move(segment));
+  if (options_.on_segment) options_.on_segment(transcript_.segments.back());
+}
+
+}  // namespace quintet::speech

@@ -1,0 +1,90 @@
+// What a transcription asks for and gives. Plain values; times are seconds from the start of the
+// audio.
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <cstdint>
+
+namespace quintet {
+
+struct Word {
+  std::string text;  // With its leading space and trailing punctuation.
+  double start_seconds = 0;
+  double end_seconds = 0;
+  float probability = 0;
+};
+
+struct Segment {
+  int64_t id = 0;  // 0, 1, 2 ... within the transcript.
+  double start_seconds = 0;
+  double end_seconds = 0;
+  std::string text;
+  std::vector<int32_t> tokens;         // Text and timestamp tokens.
+  std::vector<float> token_log_probs;  // One for each token.
+  float temperature = 0;               // At which the window was accepted.
+  float average_log_prob = 0;          // Of the window that the segment is from.
+  float compression_ratio = 0;
+  float no_speech_probability = 0;
+  std::vector<Word> words;  // Only where asked for.
+};
+
+// Milliseconds by stage, summed over windows.
+struct Timings {
+  double load = 0;         // Of the model, when it was loaded.
+  double preprocess = 0;   // Reading, resampling, log-mel.
+  double encode = 0;       // Encoder, and cross-attention keys and values.
+  double prefill = 0;      // Prompts, language detection among them.
+  double first_token = 0;  // From the start to the first token of text.
+  double decode = 0;       // Everything from there to the end of the search.
+  double total = 0;        // All of it, without load.
+  int64_t tokens = 0;      // Produced while decoding.
+
+  double tokens_per_second() const { return decode > 0 ? 1e3 * static_cast<double>(tokens) / decode : 0; }
+};
+
+struct Transcript {
+  std::string text;
+  std::string language;             // Code: "en".
+  float language_probability = 1;   // 1 where it was given.
+  double duration_seconds = 0;      // Of the audio.
+  std::vector<Segment> segments;
+  Timings timings;
+};
+
+enum class Task { kTranscribe, kTranslate };  // Translate: into English.
+
+enum class TimestampMode {
+  kNone,      // Text only. Audio beyond one window still advances by timestamps internally.
+  kSegments,  // Start and end of each segment.
+  kWords,     // And of each word, by cross-attention alignment.
+};
+
+struct TranscribeOptions {
+  // What is asked for.
+  std::string language = {};  // Code or English name; empty: detected from the first speech.
+  Task task = Task::kTranscribe;
+  TimestampMode timestamps = TimestampMode::kSegments;
+  std::string initial_prompt = {};  // Text that the first window is taken to continue.
+
+  // How it is searched.
+  int beams = 1;    // 1: greedy.
+  int samples = 5;  // Independent samples at temperatures above 0; the likeliest counts.
+  // Tried in turn until a window passes the two thresholds below.
+  std::vector<float> temperatures = {0.0f, 0.2f, 0.4f, 0.6f, 0.8f, 1.0f};
+  float max_compression_ratio = 2.4f;   // zlib; repetition compresses better than speech.
+  float min_average_log_prob = -1.0f;
+  float no_speech_threshold = 0.6f;     // Above it, and below min_average_log_prob: silence.
+  bool condition_on_previous = false;   // Windows continue the text of those before.
+  uint64_t seed = 0;                    // Of the samples.
+
+  // Called from the transcribing thread.
+  std::function<void(const Segment&)> on_segment = {};
+  std::function<void(double done_seconds)> on_progress = {};
+  std::stop_token stop = {};  // Requested: the result is the error kCancelled.
+};
+
+}  // namespace quintet
