@@ -16,6 +16,11 @@ constexpr std::string_view kReadFormats = "wav, flac, ogg, mp3 or aiff";
 // A file of minimal chunks must not keep the walk busy for its whole length.
 constexpr int kMaxChunks = 4096;
 
+// PCM, Microsoft ADPCM, float, A-law, u-law, IMA ADPCM. With any other libsndfile would start
+// decoders that are not meant here.
+constexpr std::array<uint64_t, 6> kWavCodings = {1, 2, 3, 6, 7, 0x11};
+constexpr uint64_t kWavExtensible = 0xfffe;  // The coding stands behind the ordinary fields.
+
 struct Magic {
   size_t offset;
   std::string_view bytes;
@@ -119,10 +124,8 @@ Result<bool> walk_chunks(Fields& fields, int64_t position, const Visit& visit) {
 
 // Layout: Microsoft, Multimedia Programming Interface 1.0 (RIFF); EBU Tech 3306 (RF64).
 Result<void> check_wav(ByteSource& source, int64_t start, const AudioLimits& limits) {
-  Fields fields(source,
-                source.size() >= 4 && Fields(source, std::endian::big).text(start, 4) == "RIFX"
-                    ? std::endian::big
-                    : std::endian::little);
+  const bool is_big_endian = Fields(source, std::endian::big).text(start, 4) == "RIFX";
+  Fields fields(source, is_big_endian ? std::endian::big : std::endian::little);
   double bytes_per_second = 0;
   uint64_t long_size = 0;  // Of the data, where 32 bits do not hold it.
   bool has_format = false;
@@ -134,9 +137,14 @@ Result<void> check_wav(ByteSource& source, int64_t start, const AudioLimits& lim
       const auto rate_hz = static_cast<int64_t>(fields.number(chunk.position + 4, 4));
       QT_TRY_VOID(check_audio_shape(static_cast<int64_t>(fields.number(chunk.position + 2, 2)),
                                     rate_hz, limits));
+      uint64_t coding = fields.number(chunk.position, 2);
+      if (coding == kWavExtensible) coding = fields.number(chunk.position + 24, 2);
+      if (std::find(kWavCodings.begin(), kWavCodings.end(), coding) == kWavCodings.end()) {
+        return Error(Code::kUnsupported, "is WAV with coding " + std::to_string(coding) +
+                                             ", which is not read; convert it to 16-bit PCM first");
+      }
       // The average of bytes per second is often wrong where it is not needed.
-      const uint64_t coding = fields.number(chunk.position, 2);
-      const bool is_plain = coding == 1 || coding == 3 || coding == 0xfffe;
+      const bool is_plain = coding == 1 || coding == 3;
       const auto block_bytes = static_cast<double>(fields.number(chunk.position + 12, 2));
       bytes_per_second = is_plain ? block_bytes * static_cast<double>(rate_hz)
                                   : static_cast<double>(fields.number(chunk.position + 8, 4));

@@ -87,4 +87,19 @@ size_t ByteSource::read_at(int64_t position, std::span<std::byte> out) {
   return done;
 }
 
+size_t ByteCursor::read(std::span<std::byte> out) {
+  const size_t done = source_.read_at(start_ + position_, out);
+  position_ += static_cast<int64_t>(done);
+  return done;
+}
+
+int64_t ByteCursor::seek(int64_t offset, int whence) {
+  const int64_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? position_ : size();
+  int64_t target = 0;
+  if (__builtin_add_overflow(base, offset, &target) || target < 0) return -1;
+  // Behind the end there is nothing to read; clamping keeps later sums small.
+  position_ = std::min(target, size());
+  return position_;
+}
+
 }  // namespace quintet::io
