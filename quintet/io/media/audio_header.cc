@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace quintet::io {
 namespace {
@@ -156,6 +157,12 @@ Result<void> check_wav(ByteSource& source, int64_t start, const AudioLimits& lim
       const auto held = static_cast<uint64_t>(fields.size() - chunk.position);
       const bool is_streamed = is_long ? ~long_size == 0 : is_placeholder(declared);
       if (declared > held && !is_streamed) return cut_off(declared, held, bytes_per_second);
+      // libsndfile takes 0 for the truth more often than it is: it is where the outer size says
+      // that other chunks follow.
+      const auto outer = static_cast<int64_t>(fields.number(start + 4, 4));
+      if (declared == 0 && outer + 8 < fields.size() - start) {
+        source.replace(chunk.position - 4, std::vector<std::byte>(4, std::byte{0xff}));
+      }
       return true;
     }
     return false;

@@ -51,7 +51,9 @@ ByteSource::ByteSource(ByteSource&& other) noexcept
       size_(std::exchange(other.size_, 0)),
       buffer_(std::move(other.buffer_)),
       window_(std::exchange(other.window_, {})),
-      window_position_(other.window_position_) {}
+      window_position_(other.window_position_),
+      replaced_position_(other.replaced_position_),
+      replaced_(std::move(other.replaced_)) {}
 
 ByteSource::~ByteSource() {
   if (fd_ >= 0) ::close(fd_);
@@ -84,7 +86,16 @@ size_t ByteSource::read_at(int64_t position, std::span<std::byte> out) {
     std::memcpy(out.data() + done, piece.data(), n);
     done += n;
   }
+  for (size_t i = 0; i < replaced_.size(); ++i) {
+    const int64_t at = replaced_position_ + static_cast<int64_t>(i) - position;
+    if (at >= 0 && at < static_cast<int64_t>(done)) out[static_cast<size_t>(at)] = replaced_[i];
+  }
   return done;
+}
+
+void ByteSource::replace(int64_t position, std::vector<std::byte> bytes) {
+  replaced_position_ = position;
+  replaced_ = std::move(bytes);
 }
 
 size_t ByteCursor::read(std::span<std::byte> out) {

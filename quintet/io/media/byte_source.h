@@ -31,6 +31,9 @@ class ByteSource {
   // read ends there. Returns how many.
   size_t read_at(int64_t position, std::span<std::byte> out);
 
+  // From now on the bytes at `position` read as `bytes`; the file itself stays as it is. Once.
+  void replace(int64_t position, std::vector<std::byte> bytes);
+
  private:
   ByteSource(int fd, int64_t size);
   // The buffered bytes from `position` on; empty at the end.
@@ -41,6 +44,8 @@ class ByteSource {
   std::vector<std::byte> buffer_;
   std::span<const std::byte> window_;
   int64_t window_position_ = 0;
+  int64_t replaced_position_ = 0;
+  std::vector<std::byte> replaced_;
 };
 
 // A source read in order from `start` on, as the call-backs of decoding libraries want it.

@@ -38,14 +38,7 @@ class MpegDecoder : public AudioDecoder {
       return Error(Code::kCorrupt, "cannot be decoded as MP3: the file is damaged or cut off");
     }
     QT_TRY_VOID(check_audio_shape(channels, rate_hz, limits));
-    // From here on libmpg123 converts between mono and stereo where the stream changes, and fails
-    // where the rate changes.
-    mpg123_format_none(handle_.get());
-    const int layout = channels == 1 ? MPG123_MONO : MPG123_STEREO;
-    if (mpg123_format(handle_.get(), rate_hz, layout, MPG123_ENC_FLOAT_32) != MPG123_OK) {
-      return Error(Code::kUnsupported,
-                   "cannot be decoded at " + std::to_string(rate_hz) + " Hz by libmpg123");
-    }
+    keep_channels(channels);
     mpg123_frameinfo frame{};
     mpg123_info(handle_.get(), &frame);
     // Without the scan the length is a guess from the rate of bits of the first frame.
@@ -65,12 +58,15 @@ class MpegDecoder : public AudioDecoder {
       const int status = mpg123_read(handle_.get(), bytes.data(), bytes.size(), &done);
       const auto n = static_cast<int64_t>(done / sizeof(float)) / info_.channels;
       if (n > 0 || status == MPG123_DONE) return n;
-      // Announced before the first samples and when only the stream's channels change.
+      // A new format is announced in front of the first samples too.
       long rate_hz = 0;
       int channels = 0;
       if (status != MPG123_NEW_FORMAT || !has_format(&rate_hz, &channels) ||
-          rate_hz != info_.sample_rate_hz || channels != info_.channels) {
+          channels != info_.channels) {
         return Error(Code::kCorrupt, "cannot be decoded");
+      }
+      if (rate_hz != info_.sample_rate_hz) {
+        return Error(Code::kCorrupt, "changes its rate to " + std::to_string(rate_hz) + " Hz");
       }
     }
   }
@@ -84,6 +80,19 @@ class MpegDecoder : public AudioDecoder {
            // Whatever stands between frames is skipped, as players do.
            mpg123_param(handle, MPG123_RESYNC_LIMIT, -1, 0) == MPG123_OK &&
            mpg123_replace_reader_handle(handle, read_bytes, seek, nullptr) == MPG123_OK;
+  }
+
+  // From here on libmpg123 converts between mono and stereo where the stream changes. All rates
+  // stay allowed: where one is not, it writes to stderr, quiet or not.
+  void keep_channels(int channels) {
+    const long* rates_hz = nullptr;
+    size_t count = 0;
+    mpg123_rates(&rates_hz, &count);
+    mpg123_format_none(handle_.get());
+    for (size_t i = 0; i < count; ++i) {
+      mpg123_format(handle_.get(), rates_hz[i], channels == 1 ? MPG123_MONO : MPG123_STEREO,
+                    MPG123_ENC_FLOAT_32);
+    }
   }
 
   bool has_format(long* rate_hz, int* channels) {
