@@ -123,6 +123,25 @@ Result<bool> walk_chunks(Fields& fields, int64_t position, const Visit& visit) {
                "has more than " + std::to_string(kMaxChunks) + " chunks in front of its audio");
 }
 
+// Checks the format chunk. Returns bytes per second, 0 where it does not say.
+Result<double> check_wav_format(Fields& fields, const Chunk& chunk, const AudioLimits& limits) {
+  if (chunk.held_bytes < 16) return Error(Code::kCorrupt, "its WAV header is cut off");
+  const auto rate_hz = static_cast<int64_t>(fields.number(chunk.position + 4, 4));
+  const auto channels = static_cast<int64_t>(fields.number(chunk.position + 2, 2));
+  QT_TRY_VOID(check_audio_shape(channels, rate_hz, limits));
+  uint64_t coding = fields.number(chunk.position, 2);
+  if (coding == kWavExtensible) coding = fields.number(chunk.position + 24, 2);
+  if (std::find(kWavCodings.begin(), kWavCodings.end(), coding) == kWavCodings.end()) {
+    return Error(Code::kUnsupported, "is WAV with coding " + std::to_string(coding) +
+                                         ", which is not read; convert it to 16-bit PCM first");
+  }
+  // The average of bytes per second is often wrong where no decoder needs it.
+  const bool is_plain = coding == 1 || coding == 3;
+  const auto block_bytes = static_cast<double>(fields.number(chunk.position + 12, 2));
+  return is_plain ? block_bytes * static_cast<double>(rate_hz)
+                  : static_cast<double>(fields.number(chunk.position + 8, 4));
+}
+
 // Layout: Microsoft, Multimedia Programming Interface 1.0 (RIFF); EBU Tech 3306 (RF64).
 Result<void> check_wav(ByteSource& source, int64_t start, const AudioLimits& limits) {
   const bool is_big_endian = Fields(source, std::endian::big).text(start, 4) == "RIFX";
@@ -134,21 +153,7 @@ Result<void> check_wav(ByteSource& source, int64_t start, const AudioLimits& lim
     if (chunk.id == "ds64" && chunk.held_bytes >= 16) {
       long_size = fields.number(chunk.position + 8, 8);
     } else if (chunk.id == "fmt " && !has_format) {
-      if (chunk.held_bytes < 16) return Error(Code::kCorrupt, "its WAV header is cut off");
-      const auto rate_hz = static_cast<int64_t>(fields.number(chunk.position + 4, 4));
-      QT_TRY_VOID(check_audio_shape(static_cast<int64_t>(fields.number(chunk.position + 2, 2)),
-                                    rate_hz, limits));
-      uint64_t coding = fields.number(chunk.position, 2);
-      if (coding == kWavExtensible) coding = fields.number(chunk.position + 24, 2);
-      if (std::find(kWavCodings.begin(), kWavCodings.end(), coding) == kWavCodings.end()) {
-        return Error(Code::kUnsupported, "is WAV with coding " + std::to_string(coding) +
-                                             ", which is not read; convert it to 16-bit PCM first");
-      }
-      // The average of bytes per second is often wrong where it is not needed.
-      const bool is_plain = coding == 1 || coding == 3;
-      const auto block_bytes = static_cast<double>(fields.number(chunk.position + 12, 2));
-      bytes_per_second = is_plain ? block_bytes * static_cast<double>(rate_hz)
-                                  : static_cast<double>(fields.number(chunk.position + 8, 4));
+      QT_TRY(bytes_per_second, check_wav_format(fields, chunk, limits));
       has_format = true;
     } else if (chunk.id == "data") {
       if (!has_format) return Error(Code::kCorrupt, "its WAV header has no format chunk");
