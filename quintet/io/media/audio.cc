@@ -1,6 +1,5 @@
 #include "quintet/io/media/audio.h"
 
-#include <sndfile.h>
 #include <soxr.h>
 
 #include <algorithm>
@@ -8,10 +7,10 @@
 #include <cmath>
 #include <cstdio>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "quintet/core/check.h"
+#include "quintet/io/media/audio_decoder.h"
 #include "quintet/io/media/audio_header.h"
 #include "quintet/io/media/byte_source.h"
 
@@ -24,103 +23,12 @@ constexpr int64_t kBlockFrames = 4096;
 // The largest sample that counts as one; beyond it the resampler's sums could overflow.
 constexpr double kMaxMagnitude = 1e30;
 
-struct Name {
-  int format;
-  std::string_view name;
-};
-
-// What is read. libsndfile knows more containers and codings; those here are in use and fuzzed.
-constexpr std::array<Name, 7> kContainers = {{
-    {SF_FORMAT_WAV, "WAV"},
-    {SF_FORMAT_WAVEX, "WAV"},
-    {SF_FORMAT_RF64, "RF64"},
-    {SF_FORMAT_AIFF, "AIFF"},
-    {SF_FORMAT_FLAC, "FLAC"},
-    {SF_FORMAT_OGG, "Ogg"},
-    {SF_FORMAT_MPEG, "MPEG"},
-}};
-constexpr std::array<Name, 15> kCodings = {{
-    {SF_FORMAT_PCM_S8, "8-bit PCM"},
-    {SF_FORMAT_PCM_U8, "8-bit PCM"},
-    {SF_FORMAT_PCM_16, "16-bit PCM"},
-    {SF_FORMAT_PCM_24, "24-bit PCM"},
-    {SF_FORMAT_PCM_32, "32-bit PCM"},
-    {SF_FORMAT_FLOAT, "32-bit float"},
-    {SF_FORMAT_DOUBLE, "64-bit float"},
-    {SF_FORMAT_ULAW, "u-law"},
-    {SF_FORMAT_ALAW, "A-law"},
-    {SF_FORMAT_IMA_ADPCM, "IMA ADPCM"},
-    {SF_FORMAT_MS_ADPCM, "Microsoft ADPCM"},
-    {SF_FORMAT_VORBIS, "Vorbis"},
-    {SF_FORMAT_OPUS, "Opus"},
-    {SF_FORMAT_MPEG_LAYER_II, "layer II"},
-    {SF_FORMAT_MPEG_LAYER_III, "layer III (MP3)"},
-}};
-
-template <size_t n>
-std::optional<std::string> find_name(const std::array<Name, n>& names, int format) {
-  const auto found = std::find_if(names.begin(), names.end(),
-                                  [&](const Name& entry) { return entry.format == format; });
-  if (found == names.end()) return std::nullopt;
-  return std::string(found->name);
-}
-
-std::string_view container_name(AudioContainer container) {
-  switch (container) {
-    case AudioContainer::kWav: return "WAV";
-    case AudioContainer::kAiff: return "AIFF";
-    case AudioContainer::kFlac: return "FLAC";
-    case AudioContainer::kOgg: return "Ogg";
-    case AudioContainer::kMpeg: return "MP3";
-  }
-  return "audio";
-}
-
 std::string seconds_text(double seconds) {
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%.2f", seconds);
   return text.data();
 }
 
-// The source as libsndfile sees it.
-struct VirtualFile {
-  ByteSource source;
-  int64_t start;
-  int64_t position = 0;
-
-  int64_t size() const { return source.size() - start; }
-};
-
-VirtualFile& virtual_file(void* user) { return *static_cast<VirtualFile*>(user); }
-
-sf_count_t virtual_size(void* user) { return virtual_file(user).size(); }
-
-sf_count_t virtual_tell(void* user) { return virtual_file(user).position; }
-
-sf_count_t virtual_seek(sf_count_t offset, int whence, void* user) {
-  VirtualFile& file = virtual_file(user);
-  const int64_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? file.position : file.size();
-  int64_t target = 0;
-  if (__builtin_add_overflow(base, offset, &target) || target < 0) return -1;
-  // Behind the end there is nothing to read; clamping keeps later sums small.
-  file.position = std::min(target, file.size());
-  return file.position;
-}
-
-sf_count_t virtual_read(void* out, sf_count_t bytes, void* user) {
-  VirtualFile& file = virtual_file(user);
-  if (bytes <= 0) return 0;
-  const std::span<std::byte> span(static_cast<std::byte*>(out), static_cast<size_t>(bytes));
-  const auto done = static_cast<int64_t>(file.source.read_at(file.start + file.position, span));
-  file.position += done;
-  return done;
-}
-
-sf_count_t virtual_write(const void*, sf_count_t, void*) { return 0; }
-
-struct CloseSound {
-  void operator()(SNDFILE* sound) const { sf_close(sound); }
-};
 struct DeleteResampler {
   void operator()(soxr* resampler) const { soxr_delete(resampler); }
 };
@@ -128,13 +36,17 @@ struct DeleteResampler {
 }  // namespace
 
 struct AudioReader::State {
-  State(std::string file_name, const AudioLimits& file_limits, ByteSource source, int64_t start)
-      : name(std::move(file_name)), limits(file_limits), file{std::move(source), start} {}
+  State(std::string file_name, const AudioLimits& file_limits,
+        std::unique_ptr<AudioDecoder> file_decoder)
+      : name(std::move(file_name)),
+        limits(file_limits),
+        decoder(std::move(file_decoder)),
+        info(decoder->info()) {}
 
   static Result<AudioReader> open(ByteSource source, std::string name, const AudioLimits& limits);
-  Result<void> start(AudioContainer container);
+  Result<void> start();
   Result<void> read_block();
-  Result<void> mix(int64_t frames);
+  Result<void> mix(int64_t n);
   Result<void> check_end() const;
   Result<int64_t> read(std::span<float> out);
   int64_t copy(std::span<float> out);
@@ -146,14 +58,12 @@ struct AudioReader::State {
 
   const std::string name;
   const AudioLimits limits;
-  VirtualFile file;  // Where `sound` reads.
-  std::unique_ptr<SNDFILE, CloseSound> sound;
+  const std::unique_ptr<AudioDecoder> decoder;
+  const AudioInfo info;
   std::unique_ptr<soxr, DeleteResampler> resampler;  // None at 16 kHz.
-  AudioInfo info;
-  bool length_is_promised = false;  // The header's count of frames is exact.
-  std::vector<float> frames;        // [kBlockFrames, channels]
-  std::vector<float> mono;          // [kBlockFrames]
-  std::span<const float> pending;   // What of `mono` was not handed on yet.
+  std::vector<float> frames;                         // [kBlockFrames, channels]
+  std::vector<float> mono;                           // [kBlockFrames]
+  std::span<const float> pending;                    // What of `mono` was not handed on yet.
   int64_t frames_read = 0;
   bool at_end = false;
   std::optional<Error> failure;
@@ -164,35 +74,13 @@ struct AudioReader::State {
 Result<AudioReader> AudioReader::State::open(ByteSource source, std::string name,
                                              const AudioLimits& limits) {
   QT_TRY(const AudioHeader header, check_audio_header(source, limits).with(name));
-  auto state = std::make_unique<State>(std::move(name), limits, std::move(source), header.start);
-  QT_TRY_VOID(state->start(header.container).with(state->name));
+  QT_TRY(auto decoder, open_decoder(std::move(source), header, limits).with(name));
+  auto state = std::make_unique<State>(std::move(name), limits, std::move(decoder));
+  QT_TRY_VOID(state->start().with(state->name));
   return AudioReader(std::move(state));
 }
 
-Result<void> AudioReader::State::start(AudioContainer container) {
-  SF_VIRTUAL_IO io{virtual_size, virtual_seek, virtual_read, virtual_write, virtual_tell};
-  SF_INFO sound_info{};
-  sound.reset(sf_open_virtual(&io, SFM_READ, &sound_info, &file));
-  if (!sound) {
-    // libsndfile keeps the reason in a variable of the whole process, which is not ours to read.
-    return Error(Code::kCorrupt, "cannot be read as " + std::string(container_name(container)) +
-                                     ": the header is damaged or cut off, or the coding is not "
-                                     "one that is read");
-  }
-  QT_TRY_VOID(check_audio_shape(sound_info.channels, sound_info.samplerate, limits));
-  const auto coding = find_name(kCodings, sound_info.format & SF_FORMAT_SUBMASK);
-  const auto outer = find_name(kContainers, sound_info.format & SF_FORMAT_TYPEMASK);
-  if (!coding || !outer) {
-    return Error(Code::kUnsupported,
-                 "is " + std::string(container_name(container)) +
-                     " with a coding that is not read; convert it to 16-bit PCM first");
-  }
-  info.sample_rate_hz = sound_info.samplerate;
-  info.channels = sound_info.channels;
-  info.frames = sound_info.frames >= 0 && sound_info.frames < SF_COUNT_MAX ? sound_info.frames : -1;
-  info.format = *outer + " " + *coding;
-  length_is_promised =
-      info.frames >= 0 && container != AudioContainer::kMpeg && container != AudioContainer::kOgg;
+Result<void> AudioReader::State::start() {
   if (info.frames >= 0 && seconds(info.frames) > limits.max_seconds) {
     return Error(Code::kExhausted, "declares " + seconds_text(seconds(info.frames)) +
                                        " seconds of audio, more than the " +
@@ -218,8 +106,14 @@ Result<void> AudioReader::State::start(AudioContainer container) {
 
 // Makes `pending` the next block of mono samples, or sets `at_end`.
 Result<void> AudioReader::State::read_block() {
-  const int64_t n = sf_readf_float(sound.get(), frames.data(), kBlockFrames);
-  if (n <= 0) {
+  auto decoded = decoder->read(frames);
+  if (!decoded) {
+    return Error(decoded.error().code(), decoded.error().message() + " after " +
+                                             seconds_text(seconds(frames_read)) +
+                                             " seconds; the file is damaged");
+  }
+  const int64_t n = *decoded;
+  if (n == 0) {
     at_end = true;
     return check_end();
   }
@@ -254,14 +148,10 @@ Result<void> AudioReader::State::mix(int64_t n) {
 
 // Whether the audio may end after `frames_read` frames.
 Result<void> AudioReader::State::check_end() const {
-  if (length_is_promised && frames_read < info.frames) {
+  if (decoder->length_is_exact() && frames_read < info.frames) {
     return Error(Code::kCorrupt,
                  "declares " + seconds_text(seconds(info.frames)) + " seconds of audio but holds " +
                      seconds_text(seconds(frames_read)) + "; the file is cut off or damaged");
-  }
-  if (sf_error(sound.get()) != SF_ERR_NO_ERROR) {
-    return Error(Code::kCorrupt, "cannot be decoded after " + seconds_text(seconds(frames_read)) +
-                                     " seconds; the file is damaged");
   }
   return {};
 }

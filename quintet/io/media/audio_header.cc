@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace quintet::io {
 namespace {
@@ -15,6 +16,11 @@ constexpr std::string_view kReadFormats = "wav, flac, ogg, mp3 or aiff";
 
 // A file of minimal chunks must not keep the walk busy for its whole length.
 constexpr int kMaxChunks = 4096;
+
+// PCM, Microsoft ADPCM, float, A-law, u-law, IMA ADPCM. With any other libsndfile would start
+// decoders that are not meant here.
+constexpr std::array<uint64_t, 6> kWavCodings = {1, 2, 3, 6, 7, 0x11};
+constexpr uint64_t kWavExtensible = 0xfffe;  // The coding stands behind the ordinary fields.
 
 struct Magic {
   size_t offset;
@@ -117,12 +123,29 @@ Result<bool> walk_chunks(Fields& fields, int64_t position, const Visit& visit) {
                "has more than " + std::to_string(kMaxChunks) + " chunks in front of its audio");
 }
 
+// Checks the format chunk. Returns bytes per second, 0 where it does not say.
+Result<double> check_wav_format(Fields& fields, const Chunk& chunk, const AudioLimits& limits) {
+  if (chunk.held_bytes < 16) return Error(Code::kCorrupt, "its WAV header is cut off");
+  const auto rate_hz = static_cast<int64_t>(fields.number(chunk.position + 4, 4));
+  const auto channels = static_cast<int64_t>(fields.number(chunk.position + 2, 2));
+  QT_TRY_VOID(check_audio_shape(channels, rate_hz, limits));
+  uint64_t coding = fields.number(chunk.position, 2);
+  if (coding == kWavExtensible) coding = fields.number(chunk.position + 24, 2);
+  if (std::find(kWavCodings.begin(), kWavCodings.end(), coding) == kWavCodings.end()) {
+    return Error(Code::kUnsupported, "is WAV with coding " + std::to_string(coding) +
+                                         ", which is not read; convert it to 16-bit PCM first");
+  }
+  // The average of bytes per second is often wrong where no decoder needs it.
+  const bool is_plain = coding == 1 || coding == 3;
+  const auto block_bytes = static_cast<double>(fields.number(chunk.position + 12, 2));
+  return is_plain ? block_bytes * static_cast<double>(rate_hz)
+                  : static_cast<double>(fields.number(chunk.position + 8, 4));
+}
+
 // Layout: Microsoft, Multimedia Programming Interface 1.0 (RIFF); EBU Tech 3306 (RF64).
 Result<void> check_wav(ByteSource& source, int64_t start, const AudioLimits& limits) {
-  Fields fields(source,
-                source.size() >= 4 && Fields(source, std::endian::big).text(start, 4) == "RIFX"
-                    ? std::endian::big
-                    : std::endian::little);
+  const bool is_big_endian = Fields(source, std::endian::big).text(start, 4) == "RIFX";
+  Fields fields(source, is_big_endian ? std::endian::big : std::endian::little);
   double bytes_per_second = 0;
   uint64_t long_size = 0;  // Of the data, where 32 bits do not hold it.
   bool has_format = false;
@@ -130,16 +153,7 @@ Result<void> check_wav(ByteSource& source, int64_t start, const AudioLimits& lim
     if (chunk.id == "ds64" && chunk.held_bytes >= 16) {
       long_size = fields.number(chunk.position + 8, 8);
     } else if (chunk.id == "fmt " && !has_format) {
-      if (chunk.held_bytes < 16) return Error(Code::kCorrupt, "its WAV header is cut off");
-      const auto rate_hz = static_cast<int64_t>(fields.number(chunk.position + 4, 4));
-      QT_TRY_VOID(check_audio_shape(static_cast<int64_t>(fields.number(chunk.position + 2, 2)),
-                                    rate_hz, limits));
-      // The average of bytes per second is often wrong where it is not needed.
-      const uint64_t coding = fields.number(chunk.position, 2);
-      const bool is_plain = coding == 1 || coding == 3 || coding == 0xfffe;
-      const auto block_bytes = static_cast<double>(fields.number(chunk.position + 12, 2));
-      bytes_per_second = is_plain ? block_bytes * static_cast<double>(rate_hz)
-                                  : static_cast<double>(fields.number(chunk.position + 8, 4));
+      QT_TRY(bytes_per_second, check_wav_format(fields, chunk, limits));
       has_format = true;
     } else if (chunk.id == "data") {
       if (!has_format) return Error(Code::kCorrupt, "its WAV header has no format chunk");
@@ -148,6 +162,12 @@ Result<void> check_wav(ByteSource& source, int64_t start, const AudioLimits& lim
       const auto held = static_cast<uint64_t>(fields.size() - chunk.position);
       const bool is_streamed = is_long ? ~long_size == 0 : is_placeholder(declared);
       if (declared > held && !is_streamed) return cut_off(declared, held, bytes_per_second);
+      // libsndfile takes 0 for the truth more often than it is: it is where the outer size says
+      // that other chunks follow.
+      const auto outer = static_cast<int64_t>(fields.number(start + 4, 4));
+      if (declared == 0 && outer + 8 < fields.size() - start) {
+        source.replace(chunk.position - 4, std::vector<std::byte>(4, std::byte{0xff}));
+      }
       return true;
     }
     return false;

@@ -51,7 +51,9 @@ ByteSource::ByteSource(ByteSource&& other) noexcept
       size_(std::exchange(other.size_, 0)),
       buffer_(std::move(other.buffer_)),
       window_(std::exchange(other.window_, {})),
-      window_position_(other.window_position_) {}
+      window_position_(other.window_position_),
+      replaced_position_(other.replaced_position_),
+      replaced_(std::move(other.replaced_)) {}
 
 ByteSource::~ByteSource() {
   if (fd_ >= 0) ::close(fd_);
@@ -84,7 +86,31 @@ size_t ByteSource::read_at(int64_t position, std::span<std::byte> out) {
     std::memcpy(out.data() + done, piece.data(), n);
     done += n;
   }
+  for (size_t i = 0; i < replaced_.size(); ++i) {
+    const int64_t at = replaced_position_ + static_cast<int64_t>(i) - position;
+    if (at >= 0 && at < static_cast<int64_t>(done)) out[static_cast<size_t>(at)] = replaced_[i];
+  }
   return done;
+}
+
+void ByteSource::replace(int64_t position, std::vector<std::byte> bytes) {
+  replaced_position_ = position;
+  replaced_ = std::move(bytes);
+}
+
+size_t ByteCursor::read(std::span<std::byte> out) {
+  const size_t done = source_.read_at(start_ + position_, out);
+  position_ += static_cast<int64_t>(done);
+  return done;
+}
+
+int64_t ByteCursor::seek(int64_t offset, int whence) {
+  const int64_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? position_ : size();
+  int64_t target = 0;
+  if (__builtin_add_overflow(base, offset, &target) || target < 0) return -1;
+  // Behind the end there is nothing to read; clamping keeps later sums small.
+  position_ = std::min(target, size());
+  return position_;
 }
 
 }  // namespace quintet::io

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "quintet/core/result.h"
@@ -30,6 +31,9 @@ class ByteSource {
   // read ends there. Returns how many.
   size_t read_at(int64_t position, std::span<std::byte> out);
 
+  // From now on the bytes at `position` read as `bytes`; the file itself stays as it is. Once.
+  void replace(int64_t position, std::vector<std::byte> bytes);
+
  private:
   ByteSource(int fd, int64_t size);
   // The buffered bytes from `position` on; empty at the end.
@@ -40,6 +44,26 @@ class ByteSource {
   std::vector<std::byte> buffer_;
   std::span<const std::byte> window_;
   int64_t window_position_ = 0;
+  int64_t replaced_position_ = 0;
+  std::vector<std::byte> replaced_;
+};
+
+// A source read in order from `start` on, as the call-backs of decoding libraries want it.
+class ByteCursor {
+ public:
+  // REQUIRES: 0 <= start <= source.size().
+  ByteCursor(ByteSource source, int64_t start) : source_(std::move(source)), start_(start) {}
+
+  int64_t size() const { return source_.size() - start_; }
+  int64_t position() const { return position_; }
+  size_t read(std::span<std::byte> out);
+  // `whence` as in fseek. Returns the new position, at most size(), or -1 in front of the start.
+  int64_t seek(int64_t offset, int whence);
+
+ private:
+  ByteSource source_;
+  int64_t start_;
+  int64_t position_ = 0;
 };
 
 }  // namespace quintet::io
