@@ -82,6 +82,10 @@ Result<TensorRef> read_variable(Cursor& in) {
 }
 
 Result<void> add(WeightFile& out, std::string name, TensorRef tensor) {
+  if (out.tensors.size() >= kMaxTensors) {
+    return Error(Code::kExhausted,
+                 "has more than " + std::to_string(kMaxTensors) + " tensors, the limit");
+  }
   const auto [place, is_new] = out.tensors.try_emplace(std::move(name), std::move(tensor));
   if (!is_new) {
     return Error(Code::kCorrupt, "the name " + in_quotes(place->first) + " stands twice");

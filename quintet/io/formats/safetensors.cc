@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -129,6 +129,32 @@ Result<WeightMap> read_weight_map(const json& index) {
   return shards;
 }
 
+// The JSON header of a file with these tensors one after the other.
+Result<std::string> header_for(std::span<const TensorEntry* const> entries,
+                               const std::map<std::string, std::string, std::less<>>& metadata) {
+  json header = json::object();
+  if (!metadata.empty()) header[kMetadataKey] = metadata;
+  uint64_t offset = 0;
+  for (const TensorEntry* entry : entries) {
+    QT_TRY_VOID(check_entry(entry->name, entry->dtype, entry->shape, entry->bytes));
+    if (entry->name == kMetadataKey || header.contains(entry->name)) {
+      return Error(Code::kInvalidArgument,
+                   "tensor " + in_quotes(entry->name) + ": the name stands twice or is reserved");
+    }
+    const uint64_t end = offset + entry->bytes.size();
+    header[entry->name] = {{"dtype", dtype_name(entry->dtype)},
+                           {"shape", entry->shape},
+                           {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  QT_TRY(std::string text, json_text(header));
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // Keeps the data aligned to 8 bytes.
+  if (text.size() > kMaxHeaderBytes) {
+    return Error(Code::kExhausted, "the header would be larger than 100 MB");
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<WeightFile> parse_safetensors(std::span<const std::byte> bytes, std::string_view name) {
@@ -186,31 +212,11 @@ Result<void> write_safetensors(const std::filesystem::path& path,
     const int64_t size_b = dtype_bytes(b->dtype);
     return size_a != size_b ? size_a > size_b : a->name < b->name;
   });
-  json header = json::object();
-  if (!metadata.empty()) header[kMetadataKey] = metadata;
-  uint64_t offset = 0;
-  for (const TensorEntry* entry : ordered) {
-    QT_TRY_VOID(check_entry(entry->name, entry->dtype, entry->shape, entry->bytes));
-    const uint64_t end = offset + entry->bytes.size();
-    const bool is_new = entry->name != kMetadataKey && !header.contains(entry->name);
-    if (!is_new) {
-      return Error(Code::kInvalidArgument,
-                   "tensor " + in_quotes(entry->name) + ": the name stands twice or is reserved");
-    }
-    header[entry->name] = {{"dtype", dtype_name(entry->dtype)},
-                           {"shape", entry->shape},
-                           {"data_offsets", {offset, end}}};
-    offset = end;
-  }
-  QT_TRY(std::string text, json_text(header));
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // Keeps the data aligned to 8 bytes.
-  if (text.size() > kMaxHeaderBytes) {
-    return Error(Code::kExhausted, path.string() + ": the header would be larger than 100 MB");
-  }
+  QT_TRY(const std::string header, header_for(ordered, metadata).with(path.string()));
   return write_file_atomically(path, [&](const ByteSink& sink) -> Result<void> {
-    const std::array<uint64_t, 1> length = {text.size()};
+    const std::array<uint64_t, 1> length = {header.size()};
     QT_TRY_VOID(sink(std::as_bytes(std::span(length))));
-    QT_TRY_VOID(sink(as_bytes(text)));
+    QT_TRY_VOID(sink(as_bytes(header)));
     for (const TensorEntry* entry : ordered) QT_TRY_VOID(sink(entry->bytes));
     return {};
   });

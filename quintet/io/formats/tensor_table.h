@@ -19,8 +19,9 @@ namespace quintet::io {
 
 static_assert(std::endian::native == std::endian::little, "weight files are little-endian");
 
-// More dimensions than any model uses.
+// More than any model uses. They bound what a small hostile file can make a reader allocate.
 inline constexpr size_t kMaxRank = 16;
+inline constexpr size_t kMaxTensors = 1'000'000;
 
 // `text` between quotes, safe in a one-line message whatever its bytes are, and not long.
 std::string in_quotes(std::string_view text);

@@ -1,0 +1,10 @@
+#include "quintet/io/formats/fuzz_weights.h"
+#include "quintet/io/formats/safetensors.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const auto bytes = std::as_bytes(std::span(data, size));
+  if (const auto file = quintet::io::parse_safetensors(bytes, "input")) {
+    quintet::io::use_all_tensors(*file);
+  }
+  return 0;
+}
