@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "quintet/core/file.h"
+#include "quintet/io/formats/tensor_table.h"
 #include "quintet/io/tokenizers/bpe_merger.h"
 #include "quintet/io/tokenizers/byte_level.h"
 #include "quintet/io/tokenizers/tokenizer_json.h"
@@ -19,10 +20,6 @@ constexpr size_t kMaxWordBytes = size_t{1} << 20;
 // space leaves its last character to the word behind it. Source: Radford et al. 2019.
 constexpr std::string_view kGpt2Pattern =
     R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
-std::string in_quotes(std::string_view token) {
-  return std::string(1, '"').append(token).append(1, '"');
-}
 
 }  // namespace
 

@@ -8,18 +8,159 @@
 
 #include "quintet/core/env.h"
 #include "quintet/core/file.h"
+#include "quintet/io/tokenizers/byte_level.h"
 
 namespace quintet::io {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 std::filesystem::path whisper_tokenizer() {
   const std::filesystem::path models =
       env("QUINTET_TEST_MODELS").value_or(QUINTET_SOURCE_DIR "/models");
   return models / "whisper-base/tokenizer.json";
+}
+
+using Json = nlohmann::json;
+
+Json golden_file(const std::string& name) {
+  const auto text = read_file(QUINTET_SOURCE_DIR "/tests/goldens/tokenizer/" + name, 1 << 20);
+  return text.has_value() ? Json::parse(*text) : Json();
+}
+
+// A vocabulary of the 256 bytes, in the order of their characters, and the given merges.
+Json bytes_and_merges(const std::vector<std::pair<std::string, std::string>>& merges) {
+  Json vocabulary = Json::object();
+  for (int byte = 0; byte < 256; ++byte)
+    vocabulary[bytes_to_alphabet(std::string(1, static_cast<char>(byte)))] = byte;
+  Json list = Json::array();
+  for (const auto& [left, right] : merges) {
+    vocabulary[left + right] = vocabulary.size();
+    list.push_back(left + " " + right);
+  }
+  return {{"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", list}}},
+          {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}}};
+}
+
+BpeTokenizer parsed(const Json& json) {
+  auto tokenizer = BpeTokenizer::parse(json.dump(), "test.json");
+  if (!tokenizer) ADD_FAILURE() << tokenizer.error().message();
+  return *std::move(tokenizer);
+}
+
+std::string error_of(const Json& json) {
+  const auto tokenizer = BpeTokenizer::parse(json.dump(), "test.json");
+  return tokenizer.has_value() ? "" : tokenizer.error().message();
+}
+
+TEST(BpeTokenizer, EqualsHuggingFaceTokenizersInEveryKind) {
+  const Json golden = golden_file("small.json");
+  ASSERT_TRUE(golden.is_object());
+  for (const Json& kind : golden["kinds"]) {
+    const Json file = {{"model",
+                        {{"type", "BPE"},
+                         {"vocab", golden["vocab"]},
+                         {"merges", golden["merges"]},
+                         {"ignore_merges", kind["ignore_merges"]}}},
+                       {"added_tokens", golden["added_tokens"]},
+                       {"normalizer", kind["normalizer"]},
+                       {"pre_tokenizer", kind["pre_tokenizer"]}};
+    const BpeTokenizer tokenizer = parsed(file);
+    for (size_t i = 0; i < golden["texts"].size(); ++i) {
+      const auto text = golden["texts"][i].get<std::string>();
+      EXPECT_EQ(tokenizer.encode(text), kind["ids"][i].get<std::vector<int32_t>>())
+          << kind["name"] << ": " << golden["texts"][i];
+    }
+  }
+}
+
+TEST(BpeTokenizer, MergesTheEarliestPairFirstAndTheLeftmostOfEqualOnes) {
+  const BpeTokenizer tokenizer = parsed(bytes_and_merges({{"b", "c"}, {"a", "b"}, {"a", "a"}}));
+  EXPECT_THAT(tokenizer.encode("abc"), ElementsAre('a', 256));
+  EXPECT_THAT(tokenizer.encode("aaab"), ElementsAre(258, 257));
+  EXPECT_THAT(tokenizer.encode("aaa"), ElementsAre(258, 'a'));
+}
+
+TEST(BpeTokenizer, KeepsEveryByteOfTextThatIsNotUtf8) {
+  const BpeTokenizer tokenizer = parsed(bytes_and_merges({{"a", "b"}}));
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));
+  for (const std::string& text :
+       {all, std::string("ab\xff\xfe ab\xe2\x82"), std::string("\xed\xa0\x80"), std::string("\xc3"),
+        std::string("\0a", 2)})
+    EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+}
+
+TEST(BpeTokenizer, DecodeSkipsUnknownIdsAndOnRequestSpecialOnes) {
+  Json json = bytes_and_merges({});
+  json["added_tokens"] = {{{"id", 300}, {"content", "<|x|>"}, {"special", true}}};
+  const BpeTokenizer tokenizer = parsed(json);
+  const std::vector<int32_t> ids = {'a', 300, -1, 299, 301, INT32_MAX, 'b'};
+  EXPECT_EQ(tokenizer.decode(ids), "ab");
+  EXPECT_EQ(tokenizer.decode(ids, SpecialTokens::kKeep), "a<|x|>b");
+  EXPECT_EQ(tokenizer.size(), 301);
+  EXPECT_EQ(tokenizer.token_bytes(299), "");
+  EXPECT_FALSE(tokenizer.is_special(-5));
+}
+
+TEST(BpeTokenizer, LooksUpTokensByTheirBytes) {
+  const BpeTokenizer tokenizer = parsed(bytes_and_merges({{"\u0120", "a"}}));
+  EXPECT_EQ(tokenizer.token_id(" a"), 256);
+  EXPECT_EQ(tokenizer.token_bytes(256), " a");
+  EXPECT_EQ(tokenizer.token_id("\xff"), 255);
+  EXPECT_EQ(tokenizer.token_id("\u0120a"), std::nullopt);
+}
+
+TEST(BpeTokenizer, TakesBothWaysOfWritingMerges) {
+  Json json = bytes_and_merges({{"a", "b"}});
+  json["model"]["merges"] = Json::array({Json::array({"a", "b"})});
+  EXPECT_THAT(parsed(json).encode("ab"), ElementsAre(256));
+}
+
+TEST(BpeTokenizer, DropsOrReplacesBytesThatTheVocabularyLacks) {
+  Json json = bytes_and_merges({});
+  json["model"]["vocab"].erase("x");
+  EXPECT_THAT(parsed(json).encode("axb"), ElementsAre('a', 'b'));
+  json["model"]["unk_token"] = "?";
+  EXPECT_THAT(parsed(json).encode("axb"), ElementsAre('a', '?', 'b'));
+}
+
+TEST(BpeTokenizer, EncodesWordsOfAMegabyteWithoutQuadraticWork) {
+  const BpeTokenizer tokenizer = parsed(bytes_and_merges({{"a", "a"}, {"aa", "aa"}}));
+  const std::string text((size_t{3} << 20) + 1, 'a');
+  const std::vector<int32_t> ids = tokenizer.encode(text);
+  EXPECT_EQ(ids.size(), (size_t{3} << 18) + 1);
+  EXPECT_EQ(tokenizer.decode(ids), text);
+}
+
+TEST(BpeTokenizer, NamesThePartThatItCannotRead) {
+  const Json good = bytes_and_merges({{"a", "b"}});
+  const auto with = [&](const char* pointer, const Json& value) {
+    Json json = good;
+    json[Json::json_pointer(pointer)] = value;
+    return error_of(json);
+  };
+  EXPECT_EQ(error_of(good), "");
+  EXPECT_THAT(with("/model/type", "Unigram"), HasSubstr("test.json: model: type 'Unigram'"));
+  EXPECT_THAT(with("/model/byte_fallback", true), HasSubstr("'byte_fallback' is set"));
+  EXPECT_THAT(with("/model/vocab/a", -1), HasSubstr("id of 'a'"));
+  EXPECT_THAT(with("/model/vocab/a", 2'000'000), HasSubstr("has id 2000000"));
+  EXPECT_THAT(with("/model/vocab/a", 98), HasSubstr("belongs to two tokens"));
+  EXPECT_THAT(with("/model/merges/0", "a b c"), HasSubstr("entry 0"));
+  EXPECT_THAT(with("/model/merges/0", "a c"), HasSubstr("merge 0 ('a', 'c')"));
+  EXPECT_THAT(with("/model/unk_token", "<unk>"), HasSubstr("unk_token '<unk>'"));
+  EXPECT_THAT(with("/normalizer", {{"type", "Lowercase"}}), HasSubstr("normalizer: type 'Lower"));
+  EXPECT_THAT(with("/pre_tokenizer", nullptr), HasSubstr("does not end in ByteLevel"));
+  EXPECT_THAT(with("/pre_tokenizer/type", "Metaspace"), HasSubstr("does not end in ByteLevel"));
+  EXPECT_THAT(with("/added_tokens", {{{"id", 5}, {"content", "ab"}}}),
+              HasSubstr("added token 'ab' has id 5 and in the vocabulary id 256"));
+}
+
+TEST(BpeTokenizer, RefusesWhatIsNoTokenizer) {
+  for (const char* text : {"", "{", "[]", "null", "{}", R"({"model": []})", "\xff"})
+    EXPECT_FALSE(BpeTokenizer::parse(text, "test.json").has_value()) << text;
+  EXPECT_EQ(BpeTokenizer::load("/nowhere/tokenizer.json").error().code(), Code::kNotFound);
 }
 
 class WhisperTokenizer : public testing::Test {
@@ -39,9 +180,9 @@ class WhisperTokenizer : public testing::Test {
 };
 
 TEST_F(WhisperTokenizer, GivesTheTokensOfTransformers) {
-  const auto json = read_file(QUINTET_SOURCE_DIR "/tests/goldens/tokenizer/whisper.json", 1 << 20);
-  ASSERT_TRUE(json.has_value());
-  for (const auto& golden : nlohmann::json::parse(*json)) {
+  const Json goldens = golden_file("whisper.json");
+  ASSERT_FALSE(goldens.empty());
+  for (const Json& golden : goldens) {
     const auto text = golden["text"].get<std::string>();
     const auto ids = golden["ids"].get<std::vector<int32_t>>();
     EXPECT_EQ(tokenizer().encode(text), ids) << text;

@@ -38,8 +38,8 @@ class SplitPattern {
   SplitPattern& operator=(SplitPattern&&) noexcept;
   ~SplitPattern();
 
-  // The pieces, in order, none empty. A match that takes too many steps counts as no match, and a
-  // text with many of those is split no further: the pieces still hold every byte.
+  // The pieces, in order, none empty. An attempt that takes too many steps counts as no match:
+  // the pieces are longer then, and still hold every byte.
   // REQUIRES: `text` is valid UTF-8.
   std::vector<std::string_view> split(std::string_view text) const;
 

@@ -1,11 +1,13 @@
 #include "quintet/io/tokenizers/tokenizer_json.h"
 
-#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "quintet/io/formats/json.h"
+#include "quintet/io/formats/tensor_table.h"
 
 namespace quintet::io {
 namespace {
@@ -17,10 +19,6 @@ constexpr size_t kMaxSteps = 32;  // Members of one Sequence; files in use have 
 Error corrupt(std::string message) { return {Code::kCorrupt, std::move(message)}; }
 Error unsupported(std::string message) { return {Code::kUnsupported, std::move(message)}; }
 
-std::string in_quotes(std::string_view key) {
-  return std::string(1, '"').append(key).append(1, '"');
-}
-
 // The member `key`; null where it is missing or `object` is none.
 const Json& member(const Json& object, const char* key) {
   static const Json kNull;
@@ -29,35 +27,20 @@ const Json& member(const Json& object, const char* key) {
   return found == object.end() ? kNull : *found;
 }
 
-Result<std::string> text_member(const Json& object, const char* key) {
-  const Json& value = member(object, key);
-  if (!value.is_string()) return corrupt(in_quotes(key) + " must be a string");
-  return value.get_ref<const std::string&>();
-}
-
-Result<bool> flag_member(const Json& object, const char* key, bool if_missing) {
-  const Json& value = member(object, key);
-  if (value.is_null()) return if_missing;
-  if (!value.is_boolean()) return corrupt(in_quotes(key) + " must be true or false");
-  return value.get<bool>();
-}
-
 // True where the member asks for nothing: missing, null, "", false or 0.
 bool asks_for_nothing(const Json& value) {
   return value.is_null() || value == "" || value == false || value == 0;
 }
 
 Result<void> read_model(const Json& model, BpeDefinition& out) {
-  QT_TRY(const std::string type, text_member(model, "type"));
+  QT_TRY(const std::string type, string_field(model, "type"));
   if (type != "BPE") return unsupported("type " + in_quotes(type) + "; only BPE can be read");
   for (const char* key :
        {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
     if (!asks_for_nothing(member(model, key)))
       return unsupported(in_quotes(key) + " is set; only byte-level BPE without it");
-  QT_TRY(out.ignore_merges, flag_member(model, "ignore_merges", false));
-  if (member(model, "unk_token").is_string()) {
-    QT_TRY(out.unknown_token, text_member(model, "unk_token"));
-  }
+  QT_TRY(out.ignore_merges, bool_field(model, "ignore_merges", false));
+  QT_TRY(out.unknown_token, string_field(model, "unk_token", ""));
 
   const Json& vocabulary = member(model, "vocab");
   if (!vocabulary.is_object()) return corrupt("\"vocab\" must be an object from token to id");
@@ -97,24 +80,24 @@ Result<void> read_added_tokens(const Json& list, BpeDefinition& out) {
   if (!list.is_array()) return corrupt("must be an array");
   for (const Json& entry : list) {
     AddedToken token;
-    QT_TRY(token.content, text_member(entry, "content"));
+    QT_TRY(token.content, string_field(entry, "content"));
     const Json& id = member(entry, "id");
     if (!id.is_number_unsigned() || id.get<uint64_t>() > INT32_MAX)
       return corrupt("the id of " + in_quotes(token.content) +
                      " must be an integer from 0 to 2^31-1");
     token.id = id.get<int32_t>();
-    QT_TRY(token.special, flag_member(entry, "special", false));
-    QT_TRY(token.single_word, flag_member(entry, "single_word", false));
-    QT_TRY(token.lstrip, flag_member(entry, "lstrip", false));
-    QT_TRY(token.rstrip, flag_member(entry, "rstrip", false));
-    QT_TRY(token.normalized, flag_member(entry, "normalized", !token.special));
+    QT_TRY(token.special, bool_field(entry, "special", false));
+    QT_TRY(token.single_word, bool_field(entry, "single_word", false));
+    QT_TRY(token.lstrip, bool_field(entry, "lstrip", false));
+    QT_TRY(token.rstrip, bool_field(entry, "rstrip", false));
+    QT_TRY(token.normalized, bool_field(entry, "normalized", !token.special));
     out.added_tokens.push_back(std::move(token));
   }
   return {};
 }
 
 Result<void> read_normalizer(const Json& normalizer, BpeDefinition& out) {
-  QT_TRY(const std::string type, text_member(normalizer, "type"));
+  QT_TRY(const std::string type, string_field(normalizer, "type"));
   constexpr std::array<std::pair<std::string_view, NormalForm>, 4> kForms = {
       {{"NFC", NormalForm::kNfc},
        {"NFD", NormalForm::kNfd},
@@ -130,7 +113,7 @@ Result<void> read_normalizer(const Json& normalizer, BpeDefinition& out) {
 }
 
 Result<SplitBehavior> read_behavior(const Json& step) {
-  QT_TRY(const std::string name, text_member(step, "behavior"));
+  QT_TRY(const std::string name, string_field(step, "behavior"));
   constexpr std::array<std::pair<std::string_view, SplitBehavior>, 5> kBehaviors = {
       {{"Removed", SplitBehavior::kRemoved},
        {"Isolated", SplitBehavior::kIsolated},
@@ -149,26 +132,26 @@ Result<void> read_split(const Json& step, BpeDefinition& out) {
   if (!is_regex && !member(pattern, "String").is_string())
     return corrupt("\"pattern\" must be {\"Regex\": ...} or {\"String\": ...}");
   split.options.syntax = is_regex ? PatternSyntax::kRegex : PatternSyntax::kLiteral;
-  QT_TRY(split.pattern, text_member(pattern, is_regex ? "Regex" : "String"));
+  QT_TRY(split.pattern, string_field(pattern, is_regex ? "Regex" : "String"));
   QT_TRY(split.options.behavior, read_behavior(step));
-  QT_TRY(split.options.invert, flag_member(step, "invert", false));
+  QT_TRY(split.options.invert, bool_field(step, "invert", false));
   out.splits.push_back(std::move(split));
   return {};
 }
 
 Result<void> read_pre_tokenizer(const Json& step, BpeDefinition& out) {
-  QT_TRY(const std::string type, text_member(step, "type"));
+  QT_TRY(const std::string type, string_field(step, "type"));
   if (type == "Split") return read_split(step, out);
   if (type == "Digits") {
-    QT_TRY(const bool individual, flag_member(step, "individual_digits", false));
+    QT_TRY(const bool individual, bool_field(step, "individual_digits", false));
     const SplitBehavior behavior =
         individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous;
     out.splits.push_back({R"(\p{N})", {.behavior = behavior}});
     return {};
   }
   if (type == "ByteLevel") {
-    QT_TRY(out.add_prefix_space, flag_member(step, "add_prefix_space", true));
-    QT_TRY(out.gpt2_split, flag_member(step, "use_regex", true));
+    QT_TRY(out.add_prefix_space, bool_field(step, "add_prefix_space", true));
+    QT_TRY(out.gpt2_split, bool_field(step, "use_regex", true));
     return {};
   }
   return unsupported("type " + in_quotes(type) +
@@ -206,34 +189,10 @@ Result<void> read_normalizers(const Json& value, BpeDefinition& out) {
   return {};
 }
 
-// Nesting of the brackets outside strings.
-int64_t nesting(std::string_view json) {
-  int64_t depth = 0;
-  int64_t deepest = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-      continue;
-    }
-    if (c == '"') in_string = true;
-    if (c == '{' || c == '[') deepest = std::max(deepest, ++depth);
-    if (c == '}' || c == ']') --depth;
-  }
-  return deepest;
-}
-
 }  // namespace
 
 Result<BpeDefinition> parse_tokenizer_json(std::string_view json, std::string_view name) {
-  constexpr int64_t kMaxNesting = 64;
-  if (json.size() > kMaxTokenizerJsonBytes)
-    return Error(Code::kExhausted, "larger than 64 MiB").with(name);
-  if (nesting(json) > kMaxNesting)
-    return Error(Code::kExhausted, "JSON nested deeper than 64 levels").with(name);
-  const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  QT_TRY(const Json root, parse_json(json, name, {.max_bytes = kMaxTokenizerJsonBytes}));
   if (!root.is_object()) return corrupt("not a JSON object").with(name);
 
   BpeDefinition out;
