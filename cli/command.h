@@ -17,8 +17,8 @@ struct Globals {
 // Runs the chosen sub-command; returns the exit code: 0 done, 1 failed, 2 wrong usage.
 using Action = std::function<int()>;
 
-// Each adds its sub-command to `app`. When the user chose it, its callback sets `action`, which runs
-// after parsing is over. `globals` and `action` outlive `app`.
+// Each adds its sub-command to `app`. When the user chose it, its callback sets `action`, which
+// runs after parsing is over. `globals` and `action` outlive `app`.
 #define QT_COMMAND(name) void add_##name##_command(CLI::App& app, Globals& globals, Action& action);
 #include "cli/commands.inc"
 #undef QT_COMMAND

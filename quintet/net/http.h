@@ -5,9 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,12 +56,5 @@ struct DownloadReport {
 // Errors: as http_get, and kIo for the file.
 Result<DownloadReport> http_download(const std::string& url, const std::filesystem::path& path,
                                      const HttpOptions& options = {});
-
-// `reference` as a link on the page `base` means it: absolute, or relative to the page.
-// nullopt where the outcome is no http or https URL, or would step down from https to http.
-std::optional<std::string> resolve_url(const std::string& base, const std::string& reference);
-
-// For messages: the URL without user name, password, query and fragment.
-std::string printable_url(const std::string& url);
 
 }  // namespace quintet::net

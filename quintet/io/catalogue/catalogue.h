@@ -18,6 +18,7 @@ struct CataloguePackage {  // A wheel of a Python package index.
 struct CataloguePart {
   size_t package = 0;  // Index into CatalogueModel::packages.
   std::string member;  // Path inside the wheel.
+  uint64_t bytes = 0;  // Where the catalogue does not say: those of the file, of one part.
 };
 
 struct CatalogueFile {  // A file of the finished model: its parts, one after the other.
