@@ -1,1 +1,26 @@
-int main() { return 0; }
+#include <cstdio>
+
+#include "cli/command.h"
+#include "cli/output.h"
+
+int main(int argc, char** argv) {
+  using quintet::cli::Action;
+  using quintet::cli::Globals;
+  CLI::App app("Multimodal models, fast on the machine you have", "quintet");
+  Globals globals;
+  Action action;
+  app.add_flag("--json", globals.json, "One JSON object on stdout, nothing else");
+  app.add_flag("--quiet", globals.quiet, "No progress");
+  app.fallthrough();
+  app.require_subcommand(1);
+#define QT_COMMAND(name) quintet::cli::add_##name##_command(app, globals, action);
+#include "cli/commands.inc"
+#undef QT_COMMAND
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return quintet::cli::fail({quintet::Code::kInvalidArgument, error.what()});
+  }
+  return action ? action() : 0;
+}

@@ -1,0 +1,65 @@
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace quintet::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kRedraw{100};
+
+}  // namespace
+
+int fail(const Error& error) {
+  std::string line = error.message();
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::fprintf(stderr, "quintet: %s\n", line.c_str());
+  return error.code() == Code::kInvalidArgument ? 2 : 1;
+}
+
+std::string human_bytes(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 999.95 && unit + 1 < std::size(kUnits)) {
+    value /= 1000;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text;
+}
+
+ProgressBar::ProgressBar(const Globals& globals)
+    : visible_(!globals.quiet && ::isatty(STDERR_FILENO) == 1) {}
+
+void ProgressBar::update(std::string_view label, uint64_t done, uint64_t total) {
+  if (!visible_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (drawn_ && now - last_ < kRedraw) return;
+  last_ = now;
+  drawn_ = true;
+  const std::string name(label.substr(0, 40));
+  if (total == 0) {
+    std::fprintf(stderr, "\r\033[K%s %s", name.c_str(), done > 0 ? human_bytes(done).c_str() : "");
+  } else {
+    constexpr int kWidth = 24;
+    const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
+    const auto filled = static_cast<size_t>(share * kWidth);
+    const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
+    std::fprintf(stderr, "\r\033[K%s [%s] %3.0f %% of %s", name.c_str(), bar.c_str(), 100 * share,
+                 human_bytes(total).c_str());
+  }
+  std::fflush(stderr);
+}
+
+void ProgressBar::clear() {
+  if (!drawn_) return;
+  std::fputs("\r\033[K", stderr);
+  std::fflush(stderr);
+  drawn_ = false;
+}
+
+}  // namespace quintet::cli

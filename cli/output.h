@@ -1,0 +1,37 @@
+// What a user sees: errors, sizes, progress. Results go to stdout, everything here to stderr.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "cli/command.h"
+#include "quintet/core/result.h"
+
+namespace quintet::cli {
+
+// Prints "quintet: <message>" as one line; returns the exit code: 2 for kInvalidArgument, else 1.
+int fail(const Error& error);
+
+std::string human_bytes(uint64_t bytes);  // "145.2 MB"
+
+// A line that redraws itself, only where stderr is a terminal and --quiet is not given.
+class ProgressBar {
+ public:
+  explicit ProgressBar(const Globals& globals);
+  ~ProgressBar() { clear(); }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  // `total` 0: unknown. Draws ten times a second at most.
+  void update(std::string_view label, uint64_t done, uint64_t total);
+  void clear();
+
+ private:
+  bool visible_;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+}  // namespace quintet::cli
