@@ -45,20 +45,18 @@ template <typename T>
 class AlignedArray {
  public:
   AlignedArray() = default;
-  explicit AlignedArray(int64_t count)
-      : bytes_(static_cast<size_t>(count) * sizeof(T)), count_(count) {}
+  explicit AlignedArray(int64_t count) : bytes_(static_cast<size_t>(count) * sizeof(T)) {}
 
   T* data() { return reinterpret_cast<T*>(bytes_.data()); }
   const T* data() const { return reinterpret_cast<const T*>(bytes_.data()); }
-  int64_t size() const { return count_; }
+  int64_t size() const { return static_cast<int64_t>(bytes_.size() / sizeof(T)); }
   T& operator[](int64_t i) { return data()[i]; }
   const T& operator[](int64_t i) const { return data()[i]; }
-  std::span<T> span() { return {data(), static_cast<size_t>(count_)}; }
-  std::span<const T> span() const { return {data(), static_cast<size_t>(count_)}; }
+  std::span<T> span() { return {data(), static_cast<size_t>(size())}; }
+  std::span<const T> span() const { return {data(), static_cast<size_t>(size())}; }
 
  private:
   AlignedBytes bytes_;
-  int64_t count_ = 0;
 };
 
 }  // namespace quintet

@@ -77,8 +77,7 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::run(int64_t count, Function function, void* context) {
   if (count <= 0) return;
   QT_CHECK_LT(count, int64_t{std::numeric_limits<uint32_t>::max()});
-  const std::unique_lock lock(caller_, std::try_to_lock);
-  if (count == 1 || workers_.empty() || !lock.owns_lock()) {
+  if (count == 1 || workers_.empty() || shared_.exchange(true, std::memory_order_acquire)) {
     for (int64_t i = 0; i < count; ++i) function(context, i);
     return;
   }
@@ -101,6 +100,7 @@ void ThreadPool::run(int64_t count, Function function, void* context) {
       std::this_thread::yield();
     }
   }
+  shared_.store(false, std::memory_order_release);
 }
 
 bool ThreadPool::take_item(uint32_t generation) {

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -15,7 +14,8 @@ namespace quintet {
 int usable_processors();
 
 // Threads: parallel_for may be called from several threads at once. The first gets the workers; the
-// others run their items themselves, so that concurrent callers share the machine without waiting.
+// others run their items themselves, so that concurrent callers share the machine without waiting;
+// so does a loop inside a loop.
 class ThreadPool {
  public:
   // `threads` counts the caller: 1 starts none. 0 means usable_processors().
@@ -54,7 +54,9 @@ class ThreadPool {
   bool take_item(uint32_t generation);
 
   std::vector<std::thread> workers_;
-  std::mutex caller_;  // Held by the caller whose loop the workers share.
+  // Set while the workers share some caller's loop. Not a mutex: a body may start a loop itself, and
+  // trying a mutex that the same thread holds is undefined.
+  std::atomic<bool> shared_{false};
 
   // The loop at hand. A worker may read these only after it has taken an item: from then until it
   // has counted the item as done, the caller cannot return and start the next loop.
