@@ -11,32 +11,38 @@
 namespace quintet {
 namespace {
 
+struct CpuidWords {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+// Zeros where the processor has no such leaf.
+CpuidWords cpuid([[maybe_unused]] unsigned leaf, [[maybe_unused]] unsigned subleaf) {
+  CpuidWords words;
+#if defined(__x86_64__)
+  unsigned highest = 0;
+  __asm__("cpuid" : "=a"(highest), "=b"(words.ebx), "=c"(words.ecx), "=d"(words.edx) : "a"(0));
+  words = {};
+  if (leaf > highest) return words;
+  __asm__("cpuid"
+          : "=a"(words.eax), "=b"(words.ebx), "=c"(words.ecx), "=d"(words.edx)
+          : "a"(leaf), "c"(subleaf));
+#endif
+  return words;
+}
+
+// The compilers' __builtin_cpu_supports also asks the operating system whether it keeps the wide
+// registers, but not every supported compiler knows these two features by name.
+bool has_f16c_bit() { return (cpuid(1, 0).ecx >> 29) & 1u; }
+bool has_avx_vnni_bit() { return (cpuid(7, 1).eax >> 4) & 1u; }
+
 bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c_bit();
 }
 
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512vnni");
-}
-
-// Neither GCC 12 nor clang 16 knows "avxvnni" in __builtin_cpu_supports: CPUID leaf 7.1, EAX bit 4.
-bool has_avx_vnni_bit() {
-#if defined(__x86_64__)
-  unsigned eax = 7;
-  unsigned ebx = 0;
-  unsigned ecx = 1;
-  unsigned edx = 0;
-  unsigned max_leaf = 0;
-  __asm__("cpuid" : "=a"(max_leaf), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(0), "c"(0));
-  if (max_leaf < 7) return false;
-  __asm__("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(7), "c"(1));
-  return (eax >> 4) & 1u;
-#else
-  return false;
-#endif
 }
 
 Isa best_isa() {

@@ -8,7 +8,7 @@
 #include "quintet/engine/models/whisper/model.h"
 #include "quintet/engine/speech/transcriber.h"
 #include "quintet/engine/speech/vocabulary.h"
-#include "quintet/io/catalogue/model_store.h"
+#include "quintet/io/catalogue/store.h"
 #include "quintet/io/media/audio.h"
 #include "quintet/kernels/mel/mel.h"
 

@@ -71,7 +71,7 @@ Result<Transcript> Transcriber::run(WindowReader& reader) {
     samples = samples.first(std::min(samples.size(), static_cast<size_t>(window_samples)));
     QT_TRY(const double advance, transcribe_window({samples, begin}));
     const auto advance_samples =
-        std::max(int64_t{1}, std::llround(advance * kernels::kMelSampleRateHz));
+        std::max<int64_t>(1, std::llround(advance * kernels::kMelSampleRateHz));
     begin += std::min(advance_samples, static_cast<int64_t>(samples.size()));
     if (options_.on_progress) {
       options_.on_progress(static_cast<double>(begin) / kernels::kMelSampleRateHz);

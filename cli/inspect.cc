@@ -1,0 +1,76 @@
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "quintet/io/catalogue/store.h"
+#include "quintet/io/formats/weight_file.h"
+
+namespace quintet::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+// Longer values (configuration, tokenizer) are shown by their length.
+constexpr size_t kLongestValue = 200;
+
+json to_json(const std::filesystem::path& path, const io::WeightFile& file) {
+  json tensors = json::array();
+  for (const auto& [name, tensor] : file.tensors) {
+    tensors.push_back({{"name", name},
+                       {"dtype", dtype_name(tensor.dtype)},
+                       {"shape", tensor.shape},
+                       {"bytes", tensor.bytes.size()}});
+  }
+  return {{"path", path.string()},
+          {"format", file.format},
+          {"bytes", file.file_bytes()},
+          {"metadata", file.metadata},
+          {"tensors", std::move(tensors)}};
+}
+
+void print(const std::filesystem::path& path, const io::WeightFile& file) {
+  int64_t elements = 0;
+  for (const auto& [name, tensor] : file.tensors) elements += element_count(tensor.shape);
+  std::cout << path.string() << ": " << file.format << ", " << human_bytes(file.file_bytes())
+            << ", " << file.tensors.size() << " tensors, " << elements << " elements\n";
+  for (const auto& [key, value] : file.metadata) {
+    std::cout << "  " << key << ": "
+              << (value.size() > kLongestValue ? "(" + std::to_string(value.size()) + " bytes)"
+                                               : value)
+              << "\n";
+  }
+  for (const auto& [name, tensor] : file.tensors) {
+    std::printf("  %-52s %-5s %-24s %s\n", name.c_str(),
+                std::string(dtype_name(tensor.dtype)).c_str(), shape_string(tensor.shape).c_str(),
+                human_bytes(tensor.bytes.size()).c_str());
+  }
+}
+
+int run(const std::string& model, const Globals& globals) {
+  const auto path = io::find_model(model);
+  if (!path) return fail(path.error());
+  const auto file = io::read_weights(*path);
+  if (!file) return fail(file.error());
+  if (globals.json) {
+    std::cout << to_json(*path, *file).dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+  } else {
+    print(*path, *file);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_inspect_command(CLI::App& app, Globals& globals, Action& action) {
+  auto* command = app.add_subcommand("inspect", "What a model file holds");
+  const auto model = std::make_shared<std::string>();
+  command->add_option("PATH", *model, "File, folder or installed model")->required();
+  command->callback([model, &globals, &action] {
+    action = [model, &globals] { return run(*model, globals); };
+  });
+}
+
+}  // namespace quintet::cli

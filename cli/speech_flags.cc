@@ -1,0 +1,45 @@
+#include "cli/speech_flags.h"
+
+#include <cmath>
+
+namespace quintet::cli {
+
+void add_speech_flags(CLI::App& command, SpeechFlags& flags) {
+  command.add_option("--model", flags.model, "Installed model, folder or packed file")->required();
+  command.add_flag("--baseline", flags.baseline,
+                   "The yardstick: float32, one operator at a time, full padding");
+  command.add_option("--language", flags.language, "Language of the speech; detected without it");
+  command.add_option("--task", flags.task, "transcribe, or translate into English")
+      ->capture_default_str();
+  command.add_option("--beams", flags.beams, "Width of the beam search; 1: greedy")
+      ->capture_default_str();
+}
+
+Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& globals) {
+  LoadOptions options{.threads = globals.threads, .baseline = flags.baseline};
+  QT_TRY(options.precision, parse_precision(globals.precision));
+  return SpeechModel::load(flags.model, options);
+}
+
+Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags) {
+  TranscribeOptions options;
+  options.language = flags.language;
+  options.beams = flags.beams;
+  if (flags.task == "translate") {
+    options.task = Task::kTranslate;
+  } else if (flags.task != "transcribe") {
+    return Error(Code::kInvalidArgument,
+                 "--task \"" + flags.task + "\" is unknown; use transcribe or translate");
+  }
+  return options;
+}
+
+nlohmann::ordered_json timings_json(const Timings& t) {
+  const auto micro = [](double ms) { return std::round(ms * 1000) / 1000; };
+  return {{"load", micro(t.load)},         {"preprocess", micro(t.preprocess)},
+          {"encode", micro(t.encode)},     {"prefill", micro(t.prefill)},
+          {"first_token", micro(t.first_token)}, {"decode", micro(t.decode)},
+          {"total", micro(t.total)}};
+}
+
+}  // namespace quintet::cli

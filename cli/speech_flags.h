@@ -1,0 +1,31 @@
+// Options that every command on speech shares.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/command.h"
+#include "quintet/quintet.h"
+
+namespace quintet::cli {
+
+struct SpeechFlags {
+  std::string model;
+  bool baseline = false;
+  std::string language;
+  std::string task = "transcribe";
+  int beams = 1;
+};
+
+// --model, --baseline, --language, --task, --beams.
+void add_speech_flags(CLI::App& command, SpeechFlags& flags);
+
+Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& globals);
+
+// Language, task and beams; the rest are defaults. Errors: kInvalidArgument for the task.
+Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags);
+
+// {"load": ..., "preprocess": ..., ...}: milliseconds, to the microsecond.
+nlohmann::ordered_json timings_json(const Timings& timings);
+
+}  // namespace quintet::cli

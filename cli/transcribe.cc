@@ -1,0 +1,166 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/speech_flags.h"
+#include "quintet/core/file.h"
+#include "quintet/quintet.h"
+
+namespace quintet::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+struct Flags {
+  SpeechFlags speech;
+  std::vector<std::string> files;
+  std::string format = "text";
+  std::string output;  // Folder for the results; empty: stdout.
+  std::string prompt;
+  bool words = false;
+  bool condition_on_previous = false;
+  std::vector<float> temperatures;
+};
+
+// Standard input is read whole: audio formats need to seek. 4 GiB hold 37 hours of 16 kHz speech.
+constexpr size_t kMaxStdinBytes = size_t{4} << 30;
+
+Result<std::string> read_stdin() {
+  std::string bytes;
+  std::vector<char> chunk(size_t{1} << 20);
+  while (std::cin) {
+    std::cin.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
+    bytes.append(chunk.data(), static_cast<size_t>(std::cin.gcount()));
+    if (bytes.size() > kMaxStdinBytes) {
+      return Error(Code::kExhausted, "standard input: more than 4 GiB");
+    }
+  }
+  return bytes;
+}
+
+Result<Transcript> transcribe_one(const SpeechModel& model, const std::string& file,
+                                  const TranscribeOptions& options) {
+  if (file != "-") return model.transcribe(fs::path(file), options);
+  QT_TRY(const std::string bytes, read_stdin());
+  return model.transcribe(std::as_bytes(std::span(bytes)), "standard input", options);
+}
+
+json result_json(const std::string& file, const Transcript& t, TranscriptFormat format,
+                 Task task) {
+  json object = {{"file", file}, {"language", t.language}};
+  object["duration"] = std::round(t.duration_seconds * 1000) / 1000;
+  // The verbose form has the segments under the same names as --format verbose_json.
+  object.update(json::parse(format_transcript(
+      t, shows_timestamps(format) ? TranscriptFormat::kVerboseJson : TranscriptFormat::kJson,
+      task)));
+  object["timings_ms"] = timings_json(t.timings);
+  object["tokens_per_second"] = std::round(t.timings.tokens_per_second() * 10) / 10;
+  return object;
+}
+
+const char* extension(TranscriptFormat format) {
+  switch (format) {
+    case TranscriptFormat::kText: return ".txt";
+    case TranscriptFormat::kSrt: return ".srt";
+    case TranscriptFormat::kVtt: return ".vtt";
+    default: return ".json";
+  }
+}
+
+Result<void> write_result(const Flags& flags, const std::string& file, const Transcript& transcript,
+                          TranscriptFormat format, Task task) {
+  const std::string text = format_transcript(transcript, format, task);
+  if (flags.output.empty()) {
+    if (flags.files.size() > 1 && format == TranscriptFormat::kText) std::cout << file << ": ";
+    std::cout << text << std::flush;
+    return {};
+  }
+  std::error_code error;
+  fs::create_directories(flags.output, error);
+  if (error) {
+    return Error(Code::kIo, flags.output + ": cannot be made: " + error.message());
+  }
+  const std::string stem = file == "-" ? "stdin" : fs::path(file).filename().string();
+  return write_file_atomically(fs::path(flags.output) / (stem + extension(format)), text);
+}
+
+Result<TranscribeOptions> make_options(const Flags& flags, TranscriptFormat format) {
+  QT_TRY(TranscribeOptions options, transcribe_options(flags.speech));
+  options.timestamps = flags.words                ? TimestampMode::kWords
+                       : shows_timestamps(format) ? TimestampMode::kSegments
+                                                  : TimestampMode::kNone;
+  options.initial_prompt = flags.prompt;
+  options.condition_on_previous = flags.condition_on_previous;
+  if (!flags.temperatures.empty()) options.temperatures = flags.temperatures;
+  return options;
+}
+
+// Transcribes every file; one that fails does not stop the others.
+int run(const Flags& flags, const Globals& globals) {
+  const auto format = parse_transcript_format(flags.format);
+  if (!format) return fail(format.error());
+  auto options = make_options(flags, *format);
+  if (!options) return fail(options.error());
+  const auto model = load_speech_model(flags.speech, globals);
+  if (!model) return fail(model.error());
+
+  ProgressBar progress(globals);
+  json results = json::array();
+  int exit_code = 0;
+  for (const std::string& file : flags.files) {
+    options->on_progress = [&](double seconds) {
+      progress.update(file + ", seconds", static_cast<uint64_t>(seconds), 0);
+    };
+    auto transcript = transcribe_one(*model, file, *options);
+    progress.clear();
+    Result<void> written;
+    if (transcript && !globals.json) {
+      written = write_result(flags, file, *transcript, *format, options->task);
+    }
+    if (!transcript || !written) {
+      const Error& error = transcript ? written.error() : transcript.error();
+      exit_code = std::max(exit_code, fail(error));
+      results.push_back({{"file", file}, {"error", error.message()}});
+    } else if (globals.json) {
+      results.push_back(result_json(file, *transcript, *format, options->task));
+    }
+  }
+  if (globals.json) {
+    const json out = results.size() == 1 ? results[0] : json{{"results", std::move(results)}};
+    std::cout << out.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+void add_transcribe_command(CLI::App& app, Globals& globals, Action& action) {
+  auto* command = app.add_subcommand("transcribe", "Speech to text");
+  const auto flags = std::make_shared<Flags>();
+  add_speech_flags(*command, flags->speech);
+  command->add_option("FILE", flags->files, "Audio files; - for standard input")->required();
+  command->add_option("--format", flags->format, "text, json, srt, vtt or verbose_json")
+      ->capture_default_str();
+  command->add_option("--output", flags->output,
+                      "Folder for one result file per input; stdout without it");
+  command->add_option("--prompt", flags->prompt, "Text that the audio is taken to continue");
+  command->add_flag("--word-timestamps", flags->words, "Times of words too (verbose_json)");
+  command->add_flag("--condition-on-previous", flags->condition_on_previous,
+                    "Each window continues the text of those before");
+  command->add_option("--temperature", flags->temperatures,
+                      "Temperatures to try in turn (default: 0 0.2 0.4 0.6 0.8 1)");
+  command->callback([flags, &globals, &action] {
+    action = [flags, &globals] { return run(*flags, globals); };
+  });
+}
+
+}  // namespace quintet::cli
