@@ -7,6 +7,8 @@
 
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "quintet/kernels/activation/activation.h"
 #include "quintet/kernels/gemm/gemm_kernels.h"
 #include "quintet/kernels/isa.h"
@@ -93,14 +95,6 @@
 #define QT_STORE_5 QT_STORE_4 QT_STORE4("1024", "16", "17", "18", "19")
 #define QT_STORE_6 QT_STORE_5 QT_STORE4("1280", "20", "21", "22", "23")
 
-#ifdef NOPF
-#define QT_PREFETCH(WO)
-#else
-#define QT_PREFETCH(WO) \
-  "prefetcht0 2048+" WO "(%[w])\n\tprefetcht0 2112+" WO "(%[w])\n\t" \
-  "prefetcht0 2176+" WO "(%[w])\n\tprefetcht0 2240+" WO "(%[w])\n\t"
-#endif
-
 // The k % 4 first lines one by one, then four at a time.
 #define QT_KERNEL(NAME, ZERO, LINE, ROWS, STORE) \
   void NAME(const void* x, int64_t stride, const std::byte* panel, int64_t groups, void* tile) { \
@@ -123,10 +117,10 @@
         "jz 4f\n\t" \
         ".p2align 5\n" \
         "3:\n\t" \
-        QT_PREFETCH("0") LINE(ROWS, "0", "0") \
-        QT_PREFETCH("256") LINE(ROWS, "4", "256") \
-        QT_PREFETCH("512") LINE(ROWS, "8", "512") \
-        QT_PREFETCH("768") LINE(ROWS, "12", "768") \
+        LINE(ROWS, "0", "0") \
+        LINE(ROWS, "4", "256") \
+        LINE(ROWS, "8", "512") \
+        LINE(ROWS, "12", "768") \
         "add $16, %[x]\n\t" \
         "add $1024, %[w]\n\t" \
         "dec %[k4]\n\t" \
@@ -172,49 +166,75 @@ __mmask16 column_mask(int64_t columns, int64_t c) {
   return left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
 }
 
+// What a column of 16 channels adds to its sums; loaded once for all rows.
+struct Column {
+  __mmask16 mask;
+  __m512 bias;
+  __m512 w_scale;  // int8 only.
+};
+
 template <bool quantized>
-__m512 finished_sum(const float* sums, int64_t r, int64_t c, __mmask16 mask,
-                    const TileOutput& out) {
+Column load_column(const TileOutput& out, int64_t c) {
+  const __mmask16 mask = column_mask(out.columns, c);
+  // Adding -0 changes nothing, not even the sign of a zero.
+  const __m512 none = _mm512_set1_ps(-0.0f);
+  return {mask, out.bias == nullptr ? none : _mm512_maskz_loadu_ps(mask, out.bias + c),
+          quantized ? _mm512_maskz_loadu_ps(mask, out.w_scales + c) : none};
+}
+
+template <bool quantized>
+__m512 finished_sum(const float* sums, int64_t r, const Column& column, const TileOutput& out) {
   __m512 v = _mm512_load_ps(sums);
   if constexpr (quantized) {
-    const __m512i shift = _mm512_set1_epi32(128 * out.x_row_sums[r]);
+    const __m512i shift = _mm512_slli_epi32(_mm512_set1_epi32(out.x_row_sums[r]), 7);
     const __m512i exact = _mm512_sub_epi32(_mm512_castps_si512(v), shift);
-    const __m512 w_scale = _mm512_maskz_loadu_ps(mask, out.w_scales + c);
     v = _mm512_mul_ps(_mm512_cvtepi32_ps(exact),
-                      _mm512_mul_ps(_mm512_set1_ps(out.x_scales[r]), w_scale));
+                      _mm512_mul_ps(_mm512_set1_ps(out.x_scales[r]), column.w_scale));
   }
-  if (out.bias != nullptr) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, out.bias + c));
-  return v;
+  return _mm512_add_ps(v, column.bias);
+}
+
+template <bool quantized>
+void finish_plain(float* sums, int64_t rows, const TileOutput& out) {
+  for (int64_t c = 0; c < out.columns; c += 16) {
+    const Column column = load_column<quantized>(out, c);
+    for (int64_t r = 0; r < rows; ++r) {
+      const __m512 v = finished_sum<quantized>(sums + r * kPanelWidth + c, r, column, out);
+      _mm512_mask_storeu_ps(out.y + r * out.y_stride + c, column.mask, v);
+    }
+  }
+}
+
+void add_residual(const float* sums, int64_t rows, const TileOutput& out) {
+  for (int64_t c = 0; c < out.columns; c += 16) {
+    const __mmask16 mask = column_mask(out.columns, c);
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t at = r * out.y_stride + c;
+      const __m512 v = _mm512_load_ps(sums + r * kPanelWidth + c);
+      const __m512 residual = _mm512_maskz_loadu_ps(mask, out.residual + at);
+      _mm512_mask_storeu_ps(out.y + at, mask, _mm512_add_ps(v, residual));
+    }
+  }
 }
 
 template <bool quantized>
 void finish_avx512(void* tile, int64_t rows, const TileOutput& out) {
   auto* sums = static_cast<float*>(tile);
-  if (out.gelu) {
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < out.columns; c += 16) {
-        float* at = sums + r * kPanelWidth + c;
-        _mm512_store_ps(at, finished_sum<quantized>(at, r, c, column_mask(out.columns, c), out));
-      }
-    }
-    if (out.columns == kPanelWidth) {
-      gelu(sums, rows * kPanelWidth);
-    } else {
-      for (int64_t r = 0; r < rows; ++r) gelu(sums + r * kPanelWidth, out.columns);
-    }
-  }
+  if (!out.gelu && out.residual == nullptr) return finish_plain<quantized>(sums, rows, out);
+  // GELU and residual pass over the tile, which is in the first-level cache: y may be the residual.
+  TileOutput in_tile = out;
+  in_tile.y = sums;
+  in_tile.y_stride = kPanelWidth;
+  finish_plain<quantized>(sums, rows, in_tile);
+  if (out.gelu && out.columns == kPanelWidth) gelu(sums, rows * kPanelWidth);
   for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < out.columns; c += 16) {
-      const __mmask16 mask = column_mask(out.columns, c);
-      const float* at = sums + r * kPanelWidth + c;
-      const int64_t where = r * out.y_stride + c;
-      __m512 v = out.gelu ? _mm512_load_ps(at) : finished_sum<quantized>(at, r, c, mask, out);
-      if (out.residual != nullptr) {
-        v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, out.residual + where));
-      }
-      _mm512_mask_storeu_ps(out.y + where, mask, v);
+    float* row = sums + r * kPanelWidth;
+    if (out.gelu && out.columns < kPanelWidth) gelu(row, out.columns);
+    if (out.residual == nullptr) {
+      std::memcpy(out.y + r * out.y_stride, row, static_cast<size_t>(out.columns) * sizeof(float));
     }
   }
+  if (out.residual != nullptr) add_residual(sums, rows, out);
 }
 
 }  // namespace
