@@ -61,6 +61,8 @@ const GemmKernels& gemm_kernels_avx2(WeightFormat format);
 const GemmKernels& gemm_kernels_avx_vnni(WeightFormat format);
 const GemmKernels& gemm_kernels_avx512(WeightFormat format);
 const GemmKernels& gemm_kernels_avx512_bf16(WeightFormat format);
+// bfloat16 through vdpbf16ps, which kAvx512Bf16 takes where it is the faster way.
+const GemmKernels& gemm_kernels_vdpbf16ps();
 #endif
 
 // The kernels that gemm_* runs at level `isa`.
