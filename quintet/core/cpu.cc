@@ -11,9 +11,23 @@
 namespace quintet {
 namespace {
 
+// clang 16 does not know "f16c" in __builtin_cpu_supports: CPUID leaf 1, ECX bit 29. (AVX2 below
+// stands for what the operating system has to save.)
+bool has_f16c_bit() {
+#if defined(__x86_64__)
+  unsigned eax = 1;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+  return (ecx >> 29) & 1u;
+#else
+  return false;
+#endif
+}
+
 bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c_bit();
 }
 
 bool has_avx512() {

@@ -10,14 +10,15 @@ namespace quintet::kernels {
 
 inline std::vector<double> layer_norm_ref(std::span<const float> x, std::span<const float> gamma,
                                           std::span<const float> beta, double eps) {
+  const std::vector<double> values(x.begin(), x.end());
   const double n = static_cast<double>(x.size());
   double mean = 0.0;
-  for (const double value : x) mean += value / n;
+  for (const double value : values) mean += value / n;
   double variance = 0.0;
-  for (const double value : x) variance += (value - mean) * (value - mean) / n;
+  for (const double value : values) variance += (value - mean) * (value - mean) / n;
   std::vector<double> y;
   for (size_t i = 0; i < x.size(); ++i) {
-    const double z = (static_cast<double>(x[i]) - mean) / std::sqrt(variance + eps);
+    const double z = (values[i] - mean) / std::sqrt(variance + eps);
     y.push_back(z * static_cast<double>(gamma[i]) + static_cast<double>(beta[i]));
   }
   return y;

@@ -21,7 +21,7 @@ std::vector<int64_t> row_sizes() {
   return sizes;
 }
 
-double standard_deviation(const std::vector<float>& x) {
+double standard_deviation(const std::vector<double>& x) {
   const double n = static_cast<double>(x.size());
   double mean = 0.0;
   for (const double value : x) mean += value / n;
@@ -45,8 +45,9 @@ void expect_layer_norm_of(const std::vector<float>& x) {
   const std::vector<double> expected =
       layer_norm_ref(x, gamma, beta, static_cast<double>(kEpsilon));
   double largest = 0.0;
-  for (const double value : x) largest = std::max(largest, std::abs(value));
-  const double reach = std::max(1.0, largest / standard_deviation(x));
+  const std::vector<double> values(x.begin(), x.end());
+  for (const double value : values) largest = std::max(largest, std::abs(value));
+  const double reach = std::max(1.0, largest / standard_deviation(values));
   for (int64_t i = 0; i < n; ++i) {
     const auto at = static_cast<size_t>(i);
     const double size =

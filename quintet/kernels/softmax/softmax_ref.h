@@ -10,16 +10,17 @@
 namespace quintet::kernels {
 
 inline double log_sum_exp_ref(std::span<const float> x) {
-  const double largest = *std::max_element(x.begin(), x.end());
+  const std::vector<double> values(x.begin(), x.end());
+  const double largest = *std::max_element(values.begin(), values.end());
   double sum = 0.0;
-  for (const double value : x) sum += std::exp(value - largest);
+  for (const double value : values) sum += std::exp(value - largest);
   return largest + std::log(sum);
 }
 
 inline std::vector<double> softmax_ref(std::span<const float> x) {
   const double total = log_sum_exp_ref(x);
-  std::vector<double> p;
-  for (const double value : x) p.push_back(std::exp(value - total));
+  std::vector<double> p(x.begin(), x.end());
+  for (double& value : p) value = std::exp(value - total);
   return p;
 }
 
