@@ -32,12 +32,10 @@ inline F32 subtract(F32 a, F32 b) { return _mm512_sub_ps(a, b); }
 inline F32 multiply(F32 a, F32 b) { return _mm512_mul_ps(a, b); }
 inline F32 multiply_add(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
 inline F32 maximum(F32 a, F32 b) { return _mm512_max_ps(a, b); }
-inline F32 keep_from(F32 x, F32 a, float limit) {
-  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_set1_ps(limit), _CMP_GE_OQ), x);
-}
-inline F32 add_to_exponent(F32 x, F32 z) {
+inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {
+  const __mmask16 kept = _mm512_cmp_ps_mask(t, _mm512_set1_ps(limit), _CMP_GE_OQ);
   const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(z), 23);
-  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), exponent));
+  return _mm512_castsi512_ps(_mm512_maskz_add_epi32(kept, _mm512_castps_si512(x), exponent));
 }
 inline float sum_lanes(F32 x) {
   const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));

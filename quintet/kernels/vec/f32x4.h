@@ -35,14 +35,11 @@ inline F32 subtract(F32 a, F32 b) { return a - b; }
 inline F32 multiply(F32 a, F32 b) { return a * b; }
 inline F32 multiply_add(F32 a, F32 b, F32 c) { return a * b + c; }
 inline F32 maximum(F32 a, F32 b) { return a > b ? a : b; }
-// x where a >= limit, zero elsewhere.
-inline F32 keep_from(F32 x, F32 a, float limit) {
-  return reinterpret_cast<F32>(reinterpret_cast<U32>(x) &
-                               reinterpret_cast<U32>(a >= broadcast(limit)));
-}
-// Adds the integer in the low bits of z to the exponent of x.
-inline F32 add_to_exponent(F32 x, F32 z) {
-  return reinterpret_cast<F32>(reinterpret_cast<U32>(x) + (reinterpret_cast<U32>(z) << 23));
+// x * 2^n where t >= limit, zero elsewhere. n is the integer in the low bits of z; the product must
+// be a normal number.
+inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {
+  const U32 scaled = reinterpret_cast<U32>(x) + (reinterpret_cast<U32>(z) << 23);
+  return reinterpret_cast<F32>(scaled & reinterpret_cast<U32>(t >= broadcast(limit)));
 }
 inline float sum_lanes(F32 x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 inline float largest_lane(F32 x) { return std::max(std::max(x[0], x[2]), std::max(x[1], x[3])); }

@@ -35,12 +35,11 @@ inline F32 subtract(F32 a, F32 b) { return _mm256_sub_ps(a, b); }
 inline F32 multiply(F32 a, F32 b) { return _mm256_mul_ps(a, b); }
 inline F32 multiply_add(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
 inline F32 maximum(F32 a, F32 b) { return _mm256_max_ps(a, b); }
-inline F32 keep_from(F32 x, F32 a, float limit) {
-  return _mm256_and_ps(x, _mm256_cmp_ps(a, _mm256_set1_ps(limit), _CMP_GE_OQ));
-}
-inline F32 add_to_exponent(F32 x, F32 z) {
+inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {
   const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(z), 23);
-  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), exponent));
+  const __m256i scaled = _mm256_add_epi32(_mm256_castps_si256(x), exponent);
+  return _mm256_and_ps(_mm256_castsi256_ps(scaled),
+                       _mm256_cmp_ps(t, _mm256_set1_ps(limit), _CMP_GE_OQ));
 }
 inline float sum_lanes(F32 x) {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
