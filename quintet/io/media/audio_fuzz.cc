@@ -9,7 +9,7 @@
 
 #include "quintet/io/media/audio.h"
 
-// libsndfile 1.2.0 forgets the vorbis_info (6 KB) of an Ogg file whose second header is damaged.
+// libsndfile 1.2.0 forgets the vorbis_info (6 KB) of an Ogg file that it refuses.
 extern "C" const char* __lsan_default_suppressions() { return "leak:libvorbis"; }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
