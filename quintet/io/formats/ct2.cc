@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -81,12 +80,12 @@ Result<TensorRef> read_variable(Cursor& in) {
   return tensor_in(bytes, kTypes[type], std::move(shape), 0, length);
 }
 
-Result<void> add(WeightFile& out, std::string name, TensorRef tensor) {
+Result<void> add(WeightFile& out, std::string name, const TensorRef& tensor) {
   if (out.tensors.size() >= kMaxTensors) {
     return Error(Code::kExhausted,
                  "has more than " + std::to_string(kMaxTensors) + " tensors, the limit");
   }
-  const auto [place, is_new] = out.tensors.try_emplace(std::move(name), std::move(tensor));
+  const auto [place, is_new] = out.tensors.try_emplace(std::move(name), tensor);
   if (!is_new) {
     return Error(Code::kCorrupt, "the name " + in_quotes(place->first) + " stands twice");
   }
@@ -124,8 +123,8 @@ Result<WeightFile> parse(std::span<const std::byte> bytes) {
   QT_TRY(const uint32_t count, in.number<uint32_t>());
   for (uint32_t i = 0; i < count; ++i) {
     QT_TRY(std::string name, in.text());
-    QT_TRY(TensorRef tensor, read_variable(in).with("tensor " + in_quotes(name)));
-    QT_TRY_VOID(add(out, std::move(name), std::move(tensor)));
+    QT_TRY(const TensorRef tensor, read_variable(in).with("tensor " + in_quotes(name)));
+    QT_TRY_VOID(add(out, std::move(name), tensor));
   }
   QT_TRY_VOID(read_aliases(in, out));
   if (in.left() != 0) {
@@ -209,9 +208,9 @@ bool looks_ct2(const MappedFile& file) {
          load_le<uint32_t>(file.bytes(), 0) <= kMaxPlausibleVersion;
 }
 
-Result<WeightFile> read_ct2(std::shared_ptr<const MappedFile> file) {
+Result<WeightFile> read_ct2(const std::shared_ptr<const MappedFile>& file) {
   QT_TRY(WeightFile out, parse_ct2(file->bytes(), file->path().string()));
-  out.files.push_back(std::move(file));
+  out.files.push_back(file);
   return out;
 }
 

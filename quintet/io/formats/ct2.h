@@ -25,7 +25,7 @@ namespace quintet::io {
 Result<WeightFile> parse_ct2(std::span<const std::byte> bytes, std::string_view name);
 
 bool looks_ct2(const MappedFile& file);
-Result<WeightFile> read_ct2(std::shared_ptr<const MappedFile> file);
+Result<WeightFile> read_ct2(const std::shared_ptr<const MappedFile>& file);
 
 // One more name of a tensor.
 struct Ct2Alias {
@@ -34,8 +34,8 @@ struct Ct2Alias {
 };
 
 struct Ct2Model {
-  std::string spec_name = "WhisperSpec";
-  uint32_t spec_revision = 3;
+  std::string spec_name = {};  // The architecture, as CTranslate2 calls it.
+  uint32_t spec_revision = 1;
   std::span<const TensorEntry> entries;
   std::span<const Ct2Alias> aliases = {};
 };

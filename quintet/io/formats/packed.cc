@@ -211,9 +211,9 @@ bool looks_packed(const MappedFile& file) {
   return file.path().extension() == ".qnt" || as_text(file.bytes()).starts_with(kMagic);
 }
 
-Result<WeightFile> read_packed(std::shared_ptr<const MappedFile> file) {
+Result<WeightFile> read_packed(const std::shared_ptr<const MappedFile>& file) {
   QT_TRY(WeightFile out, parse_packed(file->bytes(), file->path().string()));
-  out.files.push_back(std::move(file));
+  out.files.push_back(file);
   return out;
 }
 

@@ -25,7 +25,7 @@ namespace quintet::io {
 Result<WeightFile> parse_packed(std::span<const std::byte> bytes, std::string_view name);
 
 bool looks_packed(const MappedFile& file);
-Result<WeightFile> read_packed(std::shared_ptr<const MappedFile> file);
+Result<WeightFile> read_packed(const std::shared_ptr<const MappedFile>& file);
 
 struct PackedEntry {
   std::string name;

@@ -168,9 +168,9 @@ bool looks_safetensors(const MappedFile& file) {
          load_le<uint64_t>(bytes, 0) <= kMaxHeaderBytes;
 }
 
-Result<WeightFile> read_safetensors(std::shared_ptr<const MappedFile> file) {
+Result<WeightFile> read_safetensors(const std::shared_ptr<const MappedFile>& file) {
   QT_TRY(WeightFile out, parse_safetensors(file->bytes(), file->path().string()));
-  out.files.push_back(std::move(file));
+  out.files.push_back(file);
   return out;
 }
 
@@ -178,7 +178,7 @@ bool looks_safetensors_index(const MappedFile& file) {
   return file.path().filename().string().ends_with(kIndexSuffix);
 }
 
-Result<WeightFile> read_safetensors_index(std::shared_ptr<const MappedFile> file) {
+Result<WeightFile> read_safetensors_index(const std::shared_ptr<const MappedFile>& file) {
   const std::string name = file->path().string();
   QT_TRY(const json index, parse_json(as_text(file->bytes()), name));
   QT_TRY(const WeightMap shards, read_weight_map(index).with(name));
@@ -186,8 +186,8 @@ Result<WeightFile> read_safetensors_index(std::shared_ptr<const MappedFile> file
   out.format = "safetensors";
   for (const auto& [shard_name, tensors] : shards) {
     const std::filesystem::path path = file->path().parent_path() / shard_name;
-    QT_TRY(auto mapped, MappedFile::open(path));
-    QT_TRY(WeightFile shard, read_safetensors(std::move(mapped)));
+    QT_TRY(const auto mapped, MappedFile::open(path));
+    QT_TRY(WeightFile shard, read_safetensors(mapped));
     for (const std::string& tensor : tensors) {
       const TensorRef* found = shard.find(tensor);
       if (found == nullptr) {

@@ -23,12 +23,12 @@ namespace quintet::io {
 Result<WeightFile> parse_safetensors(std::span<const std::byte> bytes, std::string_view name);
 
 bool looks_safetensors(const MappedFile& file);
-Result<WeightFile> read_safetensors(std::shared_ptr<const MappedFile> file);
+Result<WeightFile> read_safetensors(const std::shared_ptr<const MappedFile>& file);
 
 // A "*.safetensors.index.json" and the shards beside it. Only tensors that the index names are
 // kept. Errors also: kCorrupt if a shard's name leaves the folder or a shard lacks a tensor.
 bool looks_safetensors_index(const MappedFile& file);
-Result<WeightFile> read_safetensors_index(std::shared_ptr<const MappedFile> file);
+Result<WeightFile> read_safetensors_index(const std::shared_ptr<const MappedFile>& file);
 
 // Writes one file, tensors ordered by size of element and name so that each is aligned.
 // Errors: kInvalidArgument for a repeated or impossible name or a wrong length; kIo.

@@ -1,7 +1,6 @@
 #include "quintet/io/formats/weight_file.h"
 
 #include <array>
-#include <cstring>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -17,7 +16,7 @@ namespace {
 struct Format {
   const char* file_name;
   bool (*recognises)(const MappedFile& file);
-  Result<WeightFile> (*read)(std::shared_ptr<const MappedFile> file);
+  Result<WeightFile> (*read)(const std::shared_ptr<const MappedFile>& file);
 };
 
 constexpr auto kFormats = std::to_array<Format>({
@@ -84,9 +83,9 @@ Result<WeightFile> read_weights(const std::filesystem::path& file_or_folder) {
   if (std::filesystem::is_directory(path, ignored)) {
     QT_TRY(path, find_in_folder(file_or_folder));
   }
-  QT_TRY(auto file, MappedFile::open(path));
+  QT_TRY(const auto file, MappedFile::open(path));
   for (const Format& format : kFormats) {
-    if (format.recognises(*file)) return format.read(std::move(file));
+    if (format.recognises(*file)) return format.read(file);
   }
   return Error(
       Code::kUnsupported,
