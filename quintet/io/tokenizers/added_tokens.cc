@@ -12,15 +12,6 @@ uint64_t edge(uint32_t node, char byte) {
   return uint64_t{node} << 8 | static_cast<unsigned char>(byte);
 }
 
-// The code point that ends just before byte `at`; bytes == 0 where there is none.
-CodePoint code_point_before(std::string_view text, size_t at) {
-  for (size_t bytes = 1; bytes <= std::min<size_t>(4, at); ++bytes) {
-    const CodePoint c = code_point_at(text, at - bytes);
-    if (c.bytes == bytes) return c;
-  }
-  return {};
-}
-
 bool stands_alone(std::string_view text, size_t begin, size_t end) {
   const CodePoint before = code_point_before(text, begin);
   const CodePoint after = code_point_at(text, end);

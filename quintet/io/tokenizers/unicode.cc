@@ -2,10 +2,18 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
 namespace quintet::io {
+namespace {
+
+utf8proc_category_t category_of(char32_t code_point) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+}
+
+}  // namespace
 
 CodePoint code_point_at(std::string_view text, size_t at) {
   if (at >= text.size()) return {};
@@ -22,6 +30,14 @@ CodePoint code_point_at(std::string_view text, size_t at) {
   const char32_t smallest = bytes == 4 ? 0x10000 : bytes == 3 ? 0x800 : 0x80;
   if (value < smallest || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return {};
   return {value, bytes};
+}
+
+CodePoint code_point_before(std::string_view text, size_t at) {
+  for (size_t bytes = 1; bytes <= std::min<size_t>(4, at); ++bytes) {
+    const CodePoint c = code_point_at(text, at - bytes);
+    if (c.bytes == bytes) return c;
+  }
+  return {};
 }
 
 size_t valid_utf8_bytes(std::string_view text, size_t at) {
@@ -54,9 +70,40 @@ bool is_space(char32_t c) {
 }
 
 bool is_word(char32_t code_point) {
-  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+  const utf8proc_category_t category = category_of(code_point);
   return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) ||
          category == UTF8PROC_CATEGORY_PC;
+}
+
+bool is_mark(char32_t code_point) {
+  const utf8proc_category_t category = category_of(code_point);
+  return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
+}
+
+bool is_symbol_or_punctuation(char32_t code_point) {
+  const utf8proc_category_t category = category_of(code_point);
+  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_SO;
+}
+
+std::string to_lower(std::string_view text) {
+  constexpr char32_t kSigma = U'\u03a3';
+  constexpr char32_t kFinalSigma = U'\u03c2';
+  std::string out;
+  out.reserve(text.size());
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint c = code_point_at(text, at);
+    if (c.bytes == 0) {
+      out += text[at++];
+      continue;
+    }
+    const bool ends_word = c.value == kSigma && is_word(code_point_before(text, at).value) &&
+                           !is_word(code_point_at(text, at + c.bytes).value);
+    append_utf8(out, ends_word ? kFinalSigma
+                               : static_cast<char32_t>(
+                                     utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
+    at += c.bytes;
+  }
+  return out;
 }
 
 std::string normalize_unicode(std::string_view text, NormalForm form) {

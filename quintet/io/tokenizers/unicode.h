@@ -16,6 +16,9 @@ struct CodePoint {
 // not valid.
 CodePoint code_point_at(std::string_view text, size_t at);
 
+// The code point that ends just before byte `at`; bytes == 0 where there is none.
+CodePoint code_point_before(std::string_view text, size_t at);
+
 // Bytes from `at` on up to the first that is not valid UTF-8.
 size_t valid_utf8_bytes(std::string_view text, size_t at = 0);
 
@@ -25,6 +28,14 @@ void append_utf8(std::string& text, char32_t code_point);
 bool is_space(char32_t code_point);
 // A letter, mark, number or connector: what `\w` matches.
 bool is_word(char32_t code_point);
+
+// Unicode's general category M (mark), S (symbol) or P (punctuation).
+bool is_mark(char32_t code_point);
+bool is_symbol_or_punctuation(char32_t code_point);
+
+// Lower case, character by character, with the Greek sigma that ends words. Bytes that are not
+// UTF-8 stay.
+std::string to_lower(std::string_view text);
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 
