@@ -17,13 +17,13 @@ using quintet::testing::ScopedEnv;
 using quintet::testing::TemporaryFolder;
 using ::testing::HasSubstr;
 
-struct Run {
+struct Outcome {
   int code = -1;
   std::string output;  // stdout and stderr.
 };
 
-Run quintet(const std::string& arguments) {
-  Run run;
+Outcome quintet(const std::string& arguments) {
+  Outcome run;
   FILE* pipe = ::popen((std::string(QUINTET_BINARY) + " " + arguments + " 2>&1").c_str(), "r");
   if (pipe == nullptr) return run;
   char buffer[4096];
@@ -42,7 +42,7 @@ class PullCommand : public ::testing::Test {
 
 TEST_F(PullCommand, WrongUsageIsOneLineAndExitCodeTwo) {
   for (const char* arguments : {"pull", "pull no-such-model", "pull hf:a/b", "pull x --no-such"}) {
-    const Run run = quintet(arguments);
+    const Outcome run = quintet(arguments);
     EXPECT_EQ(run.code, 2) << arguments << ": " << run.output;
     EXPECT_THAT(run.output, ::testing::StartsWith("quintet: "));
     EXPECT_EQ(std::count(run.output.begin(), run.output.end(), '\n'), 1) << run.output;
@@ -55,17 +55,17 @@ TEST_F(PullCommand, UnreachableIndexIsExitCodeOne) {
   const ScopedEnv index("QUINTET_INDEX_URL", server.url("simple"));
   const ScopedEnv links("PIP_FIND_LINKS", std::nullopt);
   const ScopedEnv config("PIP_CONFIG_FILE", "/dev/null");
-  const Run run = quintet("pull whisper-base");
+  const Outcome run = quintet("pull whisper-base");
   EXPECT_EQ(run.code, 1);
   EXPECT_THAT(run.output, HasSubstr("the server answered 404"));
 }
 
 TEST_F(PullCommand, ModelsAreListedAsTableAndAsOneJsonObject) {
-  const Run empty = quintet("models");
+  const Outcome empty = quintet("models");
   EXPECT_EQ(empty.code, 0);
   EXPECT_THAT(empty.output, HasSubstr("download 133.3 MB"));
   home_.write("models/mine/weights", "12345");
-  const Run run = quintet("models --json");
+  const Outcome run = quintet("models --json");
   EXPECT_EQ(run.code, 0);
   const auto object = nlohmann::json::parse(run.output, nullptr, false);
   ASSERT_TRUE(object.is_object()) << run.output;
