@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -45,6 +46,9 @@ struct Attempt {
   uint64_t range_start = UINT64_MAX;
   uint64_t range_total = UINT64_MAX;
   bool body_began = false;
+  std::chrono::steady_clock::time_point last_news;  // When bytes of a body came, or it began.
+  curl_off_t news = 0;
+  bool stalled = false;
   std::optional<Error> failure;  // Our own reason to stop; goes before libcurl's.
 };
 
@@ -137,8 +141,17 @@ size_t on_body(char* data, size_t, size_t size, void* context) {
   return 0;
 }
 
-int on_progress(void* context, curl_off_t total, curl_off_t, curl_off_t, curl_off_t) {
+// libcurl calls this at least once a second. Its own limit on low speed looks at an average over
+// five seconds, which is late by those.
+int on_progress(void* context, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
   auto& attempt = *static_cast<Attempt*>(context);
+  const auto time = std::chrono::steady_clock::now();
+  if (now != attempt.news) {
+    attempt.news = now;
+    attempt.last_news = time;
+  }
+  attempt.stalled = time - attempt.last_news > attempt.options->stall_timeout;
+  if (attempt.stalled) return 1;
   if (!attempt.options->progress) return 0;
   const uint64_t whole = total > 0 ? attempt.offset + static_cast<uint64_t>(total) : 0;
   const uint64_t done =
@@ -185,7 +198,9 @@ Outcome perform(CURL* easy, Attempt& attempt) {
   curl_easy_reset(easy);
   attempt.easy = easy;
   attempt.received = attempt.offset = 0;
-  attempt.body_began = false;
+  attempt.body_began = attempt.stalled = false;
+  attempt.news = 0;
+  attempt.last_news = std::chrono::steady_clock::now();
   const HttpOptions& options = *attempt.options;
   char reason[CURL_ERROR_SIZE] = "";
   const CurlList headers = header_list(options);
@@ -200,8 +215,6 @@ Outcome perform(CURL* easy, Attempt& attempt) {
   set_certificates(easy, options);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(options.connect_timeout.count()));
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &attempt);
@@ -216,6 +229,11 @@ Outcome perform(CURL* easy, Attempt& attempt) {
 
   Outcome outcome;
   outcome.curl = curl_easy_perform(easy);
+  if (attempt.stalled) {
+    outcome.curl = CURLE_OPERATION_TIMEDOUT;
+    std::snprintf(reason, sizeof reason, "nothing came for %lld s",
+                  static_cast<long long>(options.stall_timeout.count()));
+  }
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &outcome.status);
   curl_off_t wait_s = 0;
   curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &wait_s);

@@ -19,7 +19,7 @@ using ProgressCallback = std::function<bool(uint64_t done_bytes, uint64_t total_
 struct HttpOptions {
   std::vector<std::pair<std::string, std::string>> headers;
   std::chrono::milliseconds connect_timeout{15000};
-  // A transfer that brings less than a byte a second for so long is given up (and tried again).
+  // A transfer that brings nothing for so long is given up (and tried again).
   std::chrono::seconds stall_timeout{30};
   int max_redirects = 5;
   uint64_t max_bytes = uint64_t{64} << 20;  // Of the decoded body, or of the finished file.

@@ -14,7 +14,7 @@ namespace quintet::net {
 struct HubFile {
   std::string name;    // Path in the repository.
   uint64_t bytes = 0;  // 0: unknown.
-  std::string sha256;  // Lower case hexadecimal; empty where the hub does not say.
+  std::string sha256{};  // Lower case hexadecimal; empty where the hub does not say.
 };
 
 // The hub's base address without a final slash: QUINTET_HUB_URL, else HF_ENDPOINT.

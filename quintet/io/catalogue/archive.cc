@@ -39,6 +39,8 @@ Archive& Archive::operator=(Archive&&) noexcept = default;
 Archive::~Archive() = default;
 
 Result<Archive> Archive::open(std::span<const std::byte> bytes) {
+  // To libzip, nothing is an archive without members.
+  if (bytes.empty()) return Error(Code::kCorrupt, "not a ZIP archive: it is empty");
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
@@ -60,6 +62,13 @@ uint64_t Archive::size() const {
 std::string Archive::name(uint64_t index) const {
   const char* text = zip_get_name(state_->zip, index, 0);
   return text != nullptr ? text : "";
+}
+
+uint64_t Archive::member_bytes(uint64_t index) const {
+  zip_stat_t info;
+  const bool known =
+      zip_stat_index(state_->zip, index, 0, &info) == 0 && (info.valid & ZIP_STAT_SIZE) != 0;
+  return known ? info.size : 0;
 }
 
 Result<void> Archive::extract(const std::string& member, uint64_t bytes,

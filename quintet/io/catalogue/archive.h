@@ -26,9 +26,11 @@ class Archive {
   // kUnsupported (encrypted, unknown compression); those of `sink`.
   Result<void> extract(const std::string& member, uint64_t bytes, const ByteSink& sink) const;
 
-  // Number of members, and the name of one. REQUIRES: index < size().
+  // The members by number: name, and unpacked size as the directory claims it; empty and 0 where
+  // the directory is damaged.
   uint64_t size() const;
   std::string name(uint64_t index) const;
+  uint64_t member_bytes(uint64_t index) const;
 
  private:
   struct State;

@@ -18,8 +18,9 @@ uint64_t bytes_of_files(const std::filesystem::path& folder) {
   std::filesystem::directory_iterator entry(folder, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     std::error_code unreadable;
+    const bool ours = entry->path().filename() == kManifestName;
     const uint64_t size = entry->is_regular_file(unreadable) ? entry->file_size(unreadable) : 0;
-    if (!unreadable) sum += size;
+    if (!unreadable && !ours) sum += size;
   }
   return sum;
 }
