@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Replays the corpus of one fuzz target, then fuzzes from it for QUINTET_FUZZ_SECONDS (2).
-# usage: run.sh PROGRAM          the corpus is tests/fuzz/corpus/<name of the program>/
+# usage: run.sh FOLDER/NAME_fuzz          the corpus is tests/fuzz/corpus/NAME/
 # An input that fails is kept in fuzz-failures/ beside the program's folder.
 set -euo pipefail
 program=$1
 name=$(basename "$program")
-corpus="$(dirname "$0")/corpus/$name"
+corpus="$(dirname "$0")/corpus/${name%_fuzz}"
 seconds=${QUINTET_FUZZ_SECONDS:-2}
 
 [[ -n $(ls -A "$corpus" 2>/dev/null) ]] || {
