@@ -1,0 +1,190 @@
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/speech_flags.h"
+#include "quintet/eval/data_file.h"
+#include "quintet/eval/metrics.h"
+#include "quintet/eval/statistics.h"
+#include "quintet/quintet.h"
+
+namespace quintet::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+struct Flags {
+  SpeechFlags speech;
+  std::string data;
+  std::string metric = "wer";
+  int64_t limit = 0;
+};
+
+struct Scored {
+  const eval::DataItem* item;
+  std::string answer;
+  eval::Ratio ratio;
+};
+
+struct Evaluation {
+  const eval::Metric* metric;
+  std::vector<eval::DataItem> items;
+  std::vector<Scored> scored;
+  std::string precision;
+  double audio_seconds = 0;
+  Timings timings;
+};
+
+double per_cent(double rate) { return std::round(rate * 1e6) / 1e4; }
+
+std::vector<eval::Ratio> ratios(const std::vector<Scored>& scored, const std::string* kind) {
+  std::vector<eval::Ratio> values;
+  for (const Scored& s : scored) {
+    if (kind == nullptr || s.item->kind == *kind) values.push_back(s.ratio);
+  }
+  return values;
+}
+
+// An answer is right where the metric says so at its best: no errors, or everything matched.
+bool differs(const Scored& s, const eval::Metric& metric) {
+  const double best = metric.better == eval::Better::kLower ? 0 : 1;
+  return s.ratio.rate() != best;
+}
+
+Result<void> score_item(const SpeechModel& model, const eval::DataItem& item,
+                        const TranscribeOptions& defaults, Evaluation& evaluation) {
+  if (item.task != eval::Task::kTranscribe || item.audio.size() != 1) {
+    return Error(Code::kUnsupported, "line " + std::to_string(item.line) +
+                                         ": a speech model is evaluated on {\"audio\", \"text\"} "
+                                         "items with one recording each");
+  }
+  TranscribeOptions options = defaults;
+  if (options.language.empty()) options.language = item.language;
+  QT_TRY(Transcript transcript, model.transcribe(item.audio.front(), options));
+  const eval::Ratio ratio =
+      evaluation.metric->score(item.reference, transcript.text, transcript.language);
+  evaluation.scored.push_back({&item, std::move(transcript.text), ratio});
+  evaluation.audio_seconds += transcript.duration_seconds;
+  evaluation.timings.total += transcript.timings.total;
+  return {};
+}
+
+Result<Evaluation> evaluate(const Flags& flags, const Globals& globals) {
+  Evaluation evaluation;
+  evaluation.metric = eval::find_metric(flags.metric);
+  if (evaluation.metric == nullptr) {
+    std::string known;
+    for (const eval::Metric& m : eval::all_metrics()) known += " " + std::string(m.name);
+    return Error(Code::kInvalidArgument,
+                 "--metric \"" + flags.metric + "\" is unknown; there are" + known);
+  }
+  QT_TRY(evaluation.items, eval::load_data_file(flags.data));
+  if (flags.limit > 0 && flags.limit < static_cast<int64_t>(evaluation.items.size())) {
+    evaluation.items.resize(static_cast<size_t>(flags.limit));
+  }
+  QT_TRY(TranscribeOptions options, transcribe_options(flags.speech));
+  options.timestamps = TimestampMode::kNone;
+  QT_TRY(const SpeechModel model, load_speech_model(flags.speech, globals));
+  evaluation.precision = precision_name(model.precision());
+  ProgressBar progress(globals);
+  for (const eval::DataItem& item : evaluation.items) {
+    progress.update("items", evaluation.scored.size(), evaluation.items.size());
+    QT_TRY_VOID(score_item(model, item, options, evaluation).with(flags.data));
+  }
+  return evaluation;
+}
+
+json figure_json(const std::vector<eval::Ratio>& values, std::span<const int64_t> groups) {
+  const eval::Interval interval = eval::bootstrap_interval(values, groups);
+  return {{"value", per_cent(eval::sum(values).rate())},
+          {"interval", {per_cent(interval.low), per_cent(interval.high)}},
+          {"items", values.size()}};
+}
+
+json report_json(const Evaluation& e) {
+  const std::vector<int64_t> groups = eval::groups_by_media(e.items);
+  json object = {{"metric", e.metric->name}, {"precision", e.precision}};
+  object.update(figure_json(ratios(e.scored, nullptr), groups));
+  std::map<std::string, std::vector<int64_t>> groups_of_kind;
+  for (size_t i = 0; i < e.scored.size(); ++i) {
+    groups_of_kind[e.scored[i].item->kind].push_back(groups[i]);
+  }
+  json by_kind = json::object();
+  for (const auto& [kind, kind_groups] : groups_of_kind) {
+    by_kind[kind.empty() ? "(none)" : kind] = figure_json(ratios(e.scored, &kind), kind_groups);
+  }
+  object["by_kind"] = std::move(by_kind);
+  json differing = json::array();
+  for (const Scored& s : e.scored) {
+    if (!differs(s, *e.metric)) continue;
+    differing.push_back({{"id", s.item->id},
+                         {"reference", s.item->reference},
+                         {"answer", s.answer},
+                         {"value", per_cent(s.ratio.rate())}});
+  }
+  object["differing"] = std::move(differing);
+  object["timings_ms"] = {{"total", std::round(e.timings.total * 1000) / 1000}};
+  object["audio_seconds"] = std::round(e.audio_seconds * 1000) / 1000;
+  return object;
+}
+
+void print(const json& report) {
+  for (const json& item : report["differing"]) {
+    std::printf("%s: %.2f %%\n  expected: %s\n  answered: %s\n",
+                item["id"].get<std::string>().c_str(), item["value"].get<double>(),
+                item["reference"].get<std::string>().c_str(),
+                item["answer"].get<std::string>().c_str());
+  }
+  const auto line = [&](const std::string& name, const json& figure) {
+    std::printf("%s: %.2f %% (95 %% interval %.2f to %.2f, %d items)\n", name.c_str(),
+                figure["value"].get<double>(), figure["interval"][0].get<double>(),
+                figure["interval"][1].get<double>(), figure["items"].get<int>());
+  };
+  const auto metric = report["metric"].get<std::string>();
+  if (report["by_kind"].size() > 1) {
+    for (const auto& [kind, figure] : report["by_kind"].items()) {
+      line(metric + " of " + kind, figure);
+    }
+  }
+  line(metric, report);
+  std::printf("%.1f s of audio in %.1f s at %s\n", report["audio_seconds"].get<double>(),
+              report["timings_ms"]["total"].get<double>() / 1000,
+              report["precision"].get<std::string>().c_str());
+}
+
+int run(const Flags& flags, const Globals& globals) {
+  const auto evaluation = evaluate(flags, globals);
+  if (!evaluation) return fail(evaluation.error());
+  const json report = report_json(*evaluation);
+  if (globals.json) {
+    std::cout << report.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+  } else {
+    print(report);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app, Globals& globals, Action& action) {
+  auto* command = app.add_subcommand("eval", "Accuracy on a data file");
+  const auto flags = std::make_shared<Flags>();
+  add_speech_flags(*command, flags->speech);
+  command->add_option("--data", flags->data, "JSON lines: {\"audio\": path, \"text\": ...}")
+      ->required();
+  command->add_option("--metric", flags->metric, "wer or cer")->capture_default_str();
+  command->add_option("--limit", flags->limit, "Only the first so many items; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->callback([flags, &globals, &action] {
+    action = [flags, &globals] { return run(*flags, globals); };
+  });
+}
+
+}  // namespace quintet::cli
