@@ -12,8 +12,8 @@
 namespace quintet::net {
 
 struct HubFile {
-  std::string name;    // Path in the repository.
-  uint64_t bytes = 0;  // 0: unknown.
+  std::string name;      // Path in the repository.
+  uint64_t bytes = 0;    // 0: unknown.
   std::string sha256{};  // Lower case hexadecimal; empty where the hub does not say.
 };
 
