@@ -35,6 +35,7 @@ configure_package_config_file(
 # Before 1.0 a minor version may change the interface.
 write_basic_package_version_file(
   "${CMAKE_CURRENT_BINARY_DIR}/quintet-config-version.cmake" COMPATIBILITY SameMinorVersion)
-install(FILES "${CMAKE_CURRENT_BINARY_DIR}/quintet-config.cmake"
+install(FILES "${CMAKE_CURRENT_LIST_DIR}/QuintetLinkLibraries.cmake"
+              "${CMAKE_CURRENT_BINARY_DIR}/quintet-config.cmake"
               "${CMAKE_CURRENT_BINARY_DIR}/quintet-config-version.cmake"
         DESTINATION "${package_folder}")

@@ -7,7 +7,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 cmake --install "$build" --prefix "$folder/installed" >"$folder/log"
-"$folder/installed/bin/quintet" --version
+"$folder/installed/bin/quintet" --help >"$folder/log"
 cmake -S "$source/examples/transcribe" -B "$folder/example" -G Ninja \
   -D CMAKE_BUILD_TYPE=Release -D CMAKE_PREFIX_PATH="$folder/installed"
 cmake --build "$folder/example"

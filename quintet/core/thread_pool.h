@@ -36,8 +36,8 @@ class ThreadPool {
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 
-  // The same with body(lane, i): items with equal lane never run at the same time, so that a lane can
-  // own scratch memory. 0 <= lane < threads().
+  // The same with body(lane, i): items with equal lane never run at the same time, so that a lane
+  // can own scratch memory. 0 <= lane < threads().
   template <typename Body>
   void parallel_for_lanes(int64_t count, Body&& body) {
     std::atomic<int64_t> next{0};
@@ -54,8 +54,8 @@ class ThreadPool {
   bool take_item(uint32_t generation);
 
   std::vector<std::thread> workers_;
-  // Set while the workers share some caller's loop. Not a mutex: a body may start a loop itself, and
-  // trying a mutex that the same thread holds is undefined.
+  // Set while the workers share some caller's loop. Not a mutex: a body may start a loop itself,
+  // and trying a mutex that the same thread holds is undefined.
   std::atomic<bool> shared_{false};
 
   // The loop at hand. A worker may read these only after it has taken an item: from then until it
