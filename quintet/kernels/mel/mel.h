@@ -30,6 +30,8 @@ class MelFilter {
   // and then reflected by 200 samples at both ends (a centred STFT, last frame dropped).
   // Shapes: log_mel [frames, bins]: time-major, unlike the reference.
   // Returns the largest value written. Finish with normalize_log_mel.
+  // Numerics: transform and filter bank in float64; the same bits on every instruction set, for any
+  // number of threads. Frames that hold only zeros cost nothing.
   // Source: transformers WhisperFeatureExtractor, openai/whisper audio.py.
   float log_mel(std::span<const float> audio, MatrixView<float> log_mel, ThreadPool& pool) const;
 

@@ -1,4 +1,7 @@
-// Exponentials over one row. Every reduction runs in a fixed order that depends on n alone.
+// Exponentials over one row. Every reduction runs in a fixed order that depends on n alone (on one
+// instruction set); rows need no alignment.
+// Numerics: exp(x - max), the difference taken in float32, is within 2e-7 of its value; below
+// e^-87.3 it counts as zero.
 #pragma once
 
 #include <cstdint>
