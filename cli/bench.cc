@@ -104,9 +104,12 @@ double tokens_per_second(const Setting& setting) {
 }
 
 json memory_json(const MemoryUse& m) {
-  return {{"encoder_weights", m.encoder_weights}, {"decoder_weights", m.decoder_weights},
-          {"embedding_weights", m.embedding_weights}, {"activations", m.activations},
-          {"caches", m.caches}, {"original_weights", m.original_weights}};
+  return {{"encoder_weights", m.encoder_weights},
+          {"decoder_weights", m.decoder_weights},
+          {"embedding_weights", m.embedding_weights},
+          {"activations", m.activations},
+          {"caches", m.caches},
+          {"original_weights", m.original_weights}};
 }
 
 json setting_json(const Setting& s) {
@@ -172,8 +175,7 @@ void print_resources(const std::vector<Setting>& settings) {
                 human_bytes(m.encoder_weights).c_str(), human_bytes(m.decoder_weights).c_str(),
                 human_bytes(m.embedding_weights).c_str(), human_bytes(m.activations).c_str(),
                 human_bytes(m.caches).c_str(), human_bytes(m.weights()).c_str(),
-                human_bytes(m.original_weights).c_str(),
-                1e3 / median_of(s, &Timings::total));
+                human_bytes(m.original_weights).c_str(), 1e3 / median_of(s, &Timings::total));
   }
   std::printf("peak resident memory of the process: %s\n",
               human_bytes(peak_resident_bytes()).c_str());
@@ -225,9 +227,8 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
   command->add_option("--compare", flags->compare,
                       "Settings that take turns: baseline, fp32, bf16, int8, auto; separated by "
                       "commas");
-  command->callback([flags, &globals, &action] {
-    action = [flags, &globals] { return run(*flags, globals); };
-  });
+  command->callback(
+      [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });
 }
 
 }  // namespace quintet::cli

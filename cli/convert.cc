@@ -1,10 +1,11 @@
+#include "quintet/engine/speech/convert.h"
+
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/output.h"
-#include "quintet/engine/speech/convert.h"
 #include "quintet/io/catalogue/store.h"
 
 namespace quintet::cli {
@@ -59,15 +60,15 @@ void add_convert_command(CLI::App& app, Globals& globals, Action& action) {
   command->add_option("MODEL", flags->model, "Installed model, folder or file")->required();
   command->add_option("-o,--output", flags->output, "File (packed) or folder (safetensors)")
       ->required();
-  command->add_option("--to", flags->to,
-                      "packed: one .qnt file at --precision, loads by mapping; safetensors: a "
-                      "Hugging Face folder")
+  command
+      ->add_option("--to", flags->to,
+                   "packed: one .qnt file at --precision, loads by mapping; safetensors: a "
+                   "Hugging Face folder")
       ->capture_default_str();
   command->add_option("--dtype", flags->dtype, "Of safetensors: float32 or float16")
       ->capture_default_str();
-  command->callback([flags, &globals, &action] {
-    action = [flags, &globals] { return run(*flags, globals); };
-  });
+  command->callback(
+      [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });
 }
 
 }  // namespace quintet::cli

@@ -182,9 +182,8 @@ void add_eval_command(CLI::App& app, Globals& globals, Action& action) {
   command->add_option("--limit", flags->limit, "Only the first so many items; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->callback([flags, &globals, &action] {
-    action = [flags, &globals] { return run(*flags, globals); };
-  });
+  command->callback(
+      [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });
 }
 
 }  // namespace quintet::cli

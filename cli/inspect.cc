@@ -68,9 +68,8 @@ void add_inspect_command(CLI::App& app, Globals& globals, Action& action) {
   auto* command = app.add_subcommand("inspect", "What a model file holds");
   const auto model = std::make_shared<std::string>();
   command->add_option("PATH", *model, "File, folder or installed model")->required();
-  command->callback([model, &globals, &action] {
-    action = [model, &globals] { return run(*model, globals); };
-  });
+  command->callback(
+      [model, &globals, &action] { action = [model, &globals] { return run(*model, globals); }; });
 }
 
 }  // namespace quintet::cli

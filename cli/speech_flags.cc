@@ -36,9 +36,12 @@ Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags) {
 
 nlohmann::ordered_json timings_json(const Timings& t) {
   const auto micro = [](double ms) { return std::round(ms * 1000) / 1000; };
-  return {{"load", micro(t.load)},         {"preprocess", micro(t.preprocess)},
-          {"encode", micro(t.encode)},     {"prefill", micro(t.prefill)},
-          {"first_token", micro(t.first_token)}, {"decode", micro(t.decode)},
+  return {{"load", micro(t.load)},
+          {"preprocess", micro(t.preprocess)},
+          {"encode", micro(t.encode)},
+          {"prefill", micro(t.prefill)},
+          {"first_token", micro(t.first_token)},
+          {"decode", micro(t.decode)},
           {"total", micro(t.total)}};
 }
 

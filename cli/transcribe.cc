@@ -54,8 +54,7 @@ Result<Transcript> transcribe_one(const SpeechModel& model, const std::string& f
   return model.transcribe(std::as_bytes(std::span(bytes)), "standard input", options);
 }
 
-json result_json(const std::string& file, const Transcript& t, TranscriptFormat format,
-                 Task task) {
+json result_json(const std::string& file, const Transcript& t, TranscriptFormat format, Task task) {
   json object = {{"file", file}, {"language", t.language}};
   object["duration"] = std::round(t.duration_seconds * 1000) / 1000;
   // The verbose form has the segments under the same names as --format verbose_json.
@@ -158,9 +157,8 @@ void add_transcribe_command(CLI::App& app, Globals& globals, Action& action) {
                     "Each window continues the text of those before");
   command->add_option("--temperature", flags->temperatures,
                       "Temperatures to try in turn (default: 0 0.2 0.4 0.6 0.8 1)");
-  command->callback([flags, &globals, &action] {
-    action = [flags, &globals] { return run(*flags, globals); };
-  });
+  command->callback(
+      [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });
 }
 
 }  // namespace quintet::cli

@@ -16,8 +16,8 @@ Result<std::optional<Precision>> parse_precision(std::string_view name) {
   for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {
     if (name == precision_name(precision)) return std::optional(precision);
   }
-  return Error(Code::kInvalidArgument, "precision \"" + std::string(name) +
-                                           "\" is unknown; use auto, fp32, bf16 or int8");
+  return Error(Code::kInvalidArgument,
+               "precision \"" + std::string(name) + "\" is unknown; use auto, fp32, bf16 or int8");
 }
 
 }  // namespace quintet

@@ -1,4 +1,5 @@
-// The timing protocol: settings take turns, so that what else the machine does falls on all of them.
+// The timing protocol: settings take turns, so that what else the machine does falls on all of
+// them.
 #pragma once
 
 #include <functional>

@@ -27,14 +27,14 @@ class SuppressRule final : public LogitRule {
   std::vector<int32_t> at_begin_;
 };
 
-// Timestamps are the tokens from `first_timestamp` on, in steps of 20 ms. They come in pairs (end of
-// a segment, begin of the next), never decrease, stand first, and win over text where they together
-// are likelier than the likeliest text token.
-// Source: Radford et al. 2022, section 4.5; openai/whisper decoding.py ApplyTimestampRules.
+// Timestamps are the tokens from `first_timestamp` on, in steps of 20 ms. They come in pairs (end
+// of a segment, begin of the next), never decrease, stand first, and win over text where they
+// together are likelier than the likeliest text token. Source: Radford et al. 2022, section 4.5;
+// openai/whisper decoding.py ApplyTimestampRules.
 struct TimestampRuleOptions {
   int32_t first_timestamp = 0;
-  int32_t end_of_text = 0;    // Text tokens lie below it.
-  int32_t max_initial = 50;   // Highest first timestamp, in steps: 1 s.
+  int32_t end_of_text = 0;   // Text tokens lie below it.
+  int32_t max_initial = 50;  // Highest first timestamp, in steps: 1 s.
 };
 class TimestampRule final : public LogitRule {
  public:

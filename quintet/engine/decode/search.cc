@@ -64,7 +64,8 @@ Result<Hypothesis> sample_search(StepModel& model, std::span<float> first_logits
   for (size_t i = 0; i < wanted; ++i) live.push_back(i);
   AlignedArray<float> logits(static_cast<int64_t>(wanted) * v);
   for (size_t i = 0; i < wanted; ++i) {
-    std::copy(first_logits.begin(), first_logits.end(), logits.data() + static_cast<int64_t>(i) * v);
+    std::copy(first_logits.begin(), first_logits.end(),
+              logits.data() + static_cast<int64_t>(i) * v);
   }
 
   for (int64_t n = 0; n < options.max_new_tokens; ++n) {
@@ -79,8 +80,7 @@ Result<Hypothesis> sample_search(StepModel& model, std::span<float> first_logits
       apply_rules(rules, hypothesis, row);
       const auto token = greedy ? static_cast<int32_t>(kernels::argmax(row.data(), v))
                                 : sample(row, options.temperature, random);
-      const float log_prob =
-          row[static_cast<size_t>(token)] - kernels::log_sum_exp(row.data(), v);
+      const float log_prob = row[static_cast<size_t>(token)] - kernels::log_sum_exp(row.data(), v);
       if (token == options.end_token) {
         hypothesis.sum_log_prob += log_prob;
         continue;
@@ -108,8 +108,7 @@ struct Candidate {
 // The `count` likeliest continuations of one beam.
 void add_candidates(std::span<float> logits, const Hypothesis& hypothesis, size_t beam,
                     size_t count, std::vector<Candidate>& candidates) {
-  const float norm =
-      kernels::log_sum_exp(logits.data(), static_cast<int64_t>(logits.size()));
+  const float norm = kernels::log_sum_exp(logits.data(), static_cast<int64_t>(logits.size()));
   std::vector<int32_t> ids(logits.size());
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i);
   count = std::min(count, ids.size());

@@ -27,9 +27,7 @@ struct Hypothesis {
   std::vector<float> log_probs;  // Of each token, after the rules, at temperature 1.
   float sum_log_prob = 0;        // Of the tokens and the end token.
 
-  float average_log_prob() const {
-    return sum_log_prob / static_cast<float>(tokens.size() + 1);
-  }
+  float average_log_prob() const { return sum_log_prob / static_cast<float>(tokens.size() + 1); }
 };
 
 // Extends the sequence that model.start has read. `logits`: those of its last position, [V]; they

@@ -39,7 +39,7 @@ class PackedKeyValues {
   int64_t head_dim_;
   int64_t keys_ = 0;
   int64_t max_keys_;
-  int64_t key_bytes_;   // Room for the keys of one head; its values follow.
+  int64_t key_bytes_;  // Room for the keys of one head; its values follow.
   int64_t head_bytes_;
   AlignedBytes data_;
 };

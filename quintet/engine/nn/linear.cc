@@ -90,8 +90,7 @@ void multiply(Runtime& run, const Linear& layer, MatrixView<const float> x,
   constexpr int64_t kWide = 64;
   const int64_t shares = std::min(panels, run.pool.threads() * (panels >= kWide ? int64_t{8} : 1));
   run.pool.parallel_for(shares, [&](int64_t s) {
-    input.multiply(layer.w, epilogue, y, 0, x.rows, panels * s / shares,
-                   panels * (s + 1) / shares);
+    input.multiply(layer.w, epilogue, y, 0, x.rows, panels * s / shares, panels * (s + 1) / shares);
   });
 }
 

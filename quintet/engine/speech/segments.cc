@@ -69,8 +69,7 @@ WindowSegments cut_segments(const DecodedWindow& window, double begin_seconds,
   const std::vector<int32_t>& tokens = window.tokens;
   const auto timestamp_at = [&](size_t i) { return v.is_timestamp(tokens[i]); };
   const size_t size = tokens.size();
-  const bool ends_with_single =
-      size >= 2 && timestamp_at(size - 1) && !timestamp_at(size - 2);
+  const bool ends_with_single = size >= 2 && timestamp_at(size - 1) && !timestamp_at(size - 2);
 
   std::vector<size_t> cuts;  // Index of the second timestamp of each pair.
   for (size_t i = 1; i < size; ++i) {
@@ -80,8 +79,8 @@ WindowSegments cut_segments(const DecodedWindow& window, double begin_seconds,
     const double start = size > 0 && timestamp_at(0) ? v.seconds(tokens[0]) : 0;
     const auto last = std::find_if(tokens.rbegin(), tokens.rend(),
                                    [&](int32_t token) { return v.is_timestamp(token); });
-    const bool ended = last != tokens.rend() && *last != v.first_timestamp &&
-                       last + 1 != tokens.rend();
+    const bool ended =
+        last != tokens.rend() && *last != v.first_timestamp && last + 1 != tokens.rend();
     cutter.add(0, size, start, ended ? v.seconds(*last) : length_seconds);
     return cutter.finish(length_seconds);
   }
@@ -92,8 +91,7 @@ WindowSegments cut_segments(const DecodedWindow& window, double begin_seconds,
     cutter.add(first, cut, start, v.seconds(tokens[cut - 1]));
     first = cut;
   }
-  return cutter.finish(ends_with_single ? length_seconds
-                                        : v.seconds(tokens[cuts.back() - 1]));
+  return cutter.finish(ends_with_single ? length_seconds : v.seconds(tokens[cuts.back() - 1]));
 }
 
 }  // namespace quintet::speech

@@ -159,8 +159,7 @@ Result<Transcript> SpeechModel::transcribe(const std::filesystem::path& file,
   return run(*impl_, speech::WindowReader(reader), options);
 }
 
-Result<Transcript> SpeechModel::transcribe(std::span<const std::byte> file,
-                                           const std::string& name,
+Result<Transcript> SpeechModel::transcribe(std::span<const std::byte> file, const std::string& name,
                                            const TranscribeOptions& options) const {
   QT_TRY(io::AudioReader reader, io::AudioReader::open(file, name));
   return run(*impl_, speech::WindowReader(reader), options);
@@ -179,9 +178,9 @@ double SpeechModel::load_milliseconds() const { return impl_->load_milliseconds;
 MemoryUse SpeechModel::memory() const {
   MemoryUse use;
   for (const auto& [name, tensor] : impl_->model->packed.tensors.tensors) {
-    uint64_t& part = name.starts_with("encoder.")             ? use.encoder_weights
+    uint64_t& part = name.starts_with("encoder.")            ? use.encoder_weights
                      : name.starts_with("decoder.embedding") ? use.embedding_weights
-                                                              : use.decoder_weights;
+                                                             : use.decoder_weights;
     part += tensor.bytes.size();
   }
   use.original_weights = impl_->model->original_bytes;

@@ -39,8 +39,8 @@ double Transcriber::Window::seconds() const {
 }
 
 Transcriber::Transcriber(const whisper::Model& model, const Vocabulary& vocabulary,
-                         const kernels::MelFilter& mel, ThreadPool& pool,
-                         whisper::Session& session, const TranscribeOptions& options)
+                         const kernels::MelFilter& mel, ThreadPool& pool, whisper::Session& session,
+                         const TranscribeOptions& options)
     : model_(model),
       vocabulary_(vocabulary),
       mel_(mel),

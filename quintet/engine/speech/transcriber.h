@@ -50,9 +50,9 @@ class Transcriber {
   const TranscribeOptions& options_;
 
   Clock::time_point started_;
-  bool timestamps_ = true;             // Whether the model is asked for timestamps.
+  bool timestamps_ = true;  // Whether the model is asked for timestamps.
   std::optional<Language> language_;
-  std::vector<int32_t> previous_;      // Text tokens that the next window may be conditioned on.
+  std::vector<int32_t> previous_;  // Text tokens that the next window may be conditioned on.
   Transcript transcript_;
 };
 

@@ -2,12 +2,11 @@
 // audio.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
-
-#include <cstdint>
 
 namespace quintet {
 
@@ -43,14 +42,16 @@ struct Timings {
   double total = 0;        // All of it, without load.
   int64_t tokens = 0;      // Produced while decoding.
 
-  double tokens_per_second() const { return decode > 0 ? 1e3 * static_cast<double>(tokens) / decode : 0; }
+  double tokens_per_second() const {
+    return decode > 0 ? 1e3 * static_cast<double>(tokens) / decode : 0;
+  }
 };
 
 struct Transcript {
   std::string text;
-  std::string language;             // Code: "en".
-  float language_probability = 1;   // 1 where it was given.
-  double duration_seconds = 0;      // Of the audio.
+  std::string language;            // Code: "en".
+  float language_probability = 1;  // 1 where it was given.
+  double duration_seconds = 0;     // Of the audio.
   std::vector<Segment> segments;
   Timings timings;
 };
@@ -75,11 +76,11 @@ struct TranscribeOptions {
   int samples = 5;  // Independent samples at temperatures above 0; the likeliest counts.
   // Tried in turn until a window passes the two thresholds below.
   std::vector<float> temperatures = {0.0f, 0.2f, 0.4f, 0.6f, 0.8f, 1.0f};
-  float max_compression_ratio = 2.4f;   // zlib; repetition compresses better than speech.
+  float max_compression_ratio = 2.4f;  // zlib; repetition compresses better than speech.
   float min_average_log_prob = -1.0f;
-  float no_speech_threshold = 0.6f;     // Above it, and below min_average_log_prob: silence.
-  bool condition_on_previous = false;   // Windows continue the text of those before.
-  uint64_t seed = 0;                    // Of the samples.
+  float no_speech_threshold = 0.6f;    // Above it, and below min_average_log_prob: silence.
+  bool condition_on_previous = false;  // Windows continue the text of those before.
+  uint64_t seed = 0;                   // Of the samples.
 
   // Called from the transcribing thread.
   std::function<void(const Segment&)> on_segment = {};

@@ -1,5 +1,5 @@
-// The tokens that steer a speech model, found by their text in its tokenizer: the layouts of v1, v2,
-// v3 and the English-only models differ in numbers only.
+// The tokens that steer a speech model, found by their text in its tokenizer: the layouts of v1,
+// v2, v3 and the English-only models differ in numbers only.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,10 @@ std::string_view language_name(std::string_view code);
 
 struct Vocabulary {
   int32_t end_of_text = 0;
-  int32_t start = 0;            // <|startoftranscript|>
+  int32_t start = 0;  // <|startoftranscript|>
   int32_t transcribe = 0;
   int32_t translate = 0;
-  int32_t previous = 0;         // <|startofprev|>
+  int32_t previous = 0;  // <|startofprev|>
   int32_t no_speech = 0;
   int32_t no_timestamps = 0;
   int32_t first_timestamp = 0;  // <|0.00|>: the token after <|notimestamps|>

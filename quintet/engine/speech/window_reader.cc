@@ -39,8 +39,8 @@ Result<std::span<const float>> WindowReader::window(int64_t start, int64_t count
   }
   const int64_t offset = std::min(start - begin_, static_cast<int64_t>(buffer_.size()));
   const int64_t available = static_cast<int64_t>(buffer_.size()) - offset;
-  return std::span<const float>(buffer_).subspan(
-      static_cast<size_t>(offset), static_cast<size_t>(std::min(count, available)));
+  return std::span<const float>(buffer_).subspan(static_cast<size_t>(offset),
+                                                 static_cast<size_t>(std::min(count, available)));
 }
 
 }  // namespace quintet::speech

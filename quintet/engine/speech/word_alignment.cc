@@ -1,10 +1,11 @@
 #include "quintet/engine/speech/word_alignment.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
-#include <utf8proc.h>
 
 #include "quintet/kernels/softmax/softmax.h"
 
@@ -56,7 +57,8 @@ void standardize_columns(std::vector<float>& w, int64_t rows, int64_t columns) {
   for (int64_t c = 0; c < columns; ++c) {
     double sum = 0;
     double squares = 0;
-    for (int64_t r = 0; r < rows; ++r) sum += static_cast<double>(w[static_cast<size_t>(r * columns + c)]);
+    for (int64_t r = 0; r < rows; ++r)
+      sum += static_cast<double>(w[static_cast<size_t>(r * columns + c)]);
     const double mean = sum / static_cast<double>(rows);
     for (int64_t r = 0; r < rows; ++r) {
       const double d = static_cast<double>(w[static_cast<size_t>(r * columns + c)]) - mean;
@@ -109,8 +111,8 @@ Alignment align_tokens(whisper::Session& session, const whisper::Model& model, c
   tokens.push_back(v.end_of_text);
 
   const auto count = static_cast<int64_t>(tokens.size());
-  const int64_t positions = std::clamp<int64_t>(
-      std::llround(length_seconds / kSecondsPerPosition), 1, model.config.audio_positions);
+  const int64_t positions = std::clamp<int64_t>(std::llround(length_seconds / kSecondsPerPosition),
+                                                1, model.config.audio_positions);
   std::vector<HeadWeights> heads = alignment_heads(model, count, positions);
   // Row i of the logits predicts token i + 1: from the last of the prefix on, the text.
   const auto rows = static_cast<int64_t>(text.size()) + 2;
@@ -122,8 +124,7 @@ Alignment align_tokens(whisper::Session& session, const whisper::Model& model, c
         for (HeadWeights& wanted : heads) {
           if (wanted.layer != layer || wanted.head != head) continue;
           for (int64_t r = 0; r < weights.rows; ++r) {
-            std::copy_n(weights.row(r), positions,
-                        wanted.weights.data() + (first + r) * positions);
+            std::copy_n(weights.row(r), positions, wanted.weights.data() + (first + r) * positions);
           }
         }
       });
@@ -167,8 +168,8 @@ bool opens(std::string_view word) {
 }
 
 bool closes(std::string_view word) {
-  return is_one_of(word, {"\"", "'", ".", "。", ",", "，", "!", "！", "?", "？", ":", "：", "”",
-                          ")", "]", "}", "、", "%", ";", "...", "…"});
+  return is_one_of(word, {"\"", "'", ".", "。", ",", "，", "!", "！", "?",   "？", ":",
+                          "：", "”", ")", "]",  "}", "、", "%", ";",  "...", "…"});
 }
 
 // Punctuation belongs to the word that it opens or closes.
@@ -204,9 +205,10 @@ void shorten_long_words(std::vector<Word>& words) {
   for (size_t i = 0; i < words.size(); ++i) {
     Word& word = words[i];
     if (word.end_seconds - word.start_seconds <= most) continue;
-    const bool begins = i == 0 || is_one_of(std::string_view(words[i - 1].text).substr(
-                                                words[i - 1].text.size() - 1),
-                                            {".", "!", "?"});
+    const bool begins =
+        i == 0 ||
+        is_one_of(std::string_view(words[i - 1].text).substr(words[i - 1].text.size() - 1),
+                  {".", "!", "?"});
     if (begins) {
       word.start_seconds = word.end_seconds - most;
     } else {
@@ -283,7 +285,8 @@ std::vector<TokenGroup> split_words(const std::vector<int32_t>& tokens,
 
   std::vector<TokenGroup> words;
   for (TokenGroup& p : pieces) {
-    const bool punctuation = p.text.size() == 1 && std::ispunct(static_cast<unsigned char>(p.text[0])) != 0;
+    const bool punctuation =
+        p.text.size() == 1 && std::ispunct(static_cast<unsigned char>(p.text[0])) != 0;
     if (words.empty() || p.text.starts_with(' ') || punctuation) {
       words.push_back(std::move(p));
       continue;
@@ -307,8 +310,7 @@ void align_words(whisper::Session& session, const whisper::Model& model, const V
   if (text.empty() || text.size() + kAround > static_cast<size_t>(model.config.text_positions)) {
     return;
   }
-  const Alignment alignment =
-      align_tokens(session, model, v, language, task, text, length_seconds);
+  const Alignment alignment = align_tokens(session, model, v, language, task, text, length_seconds);
   size_t next = 0;
   for (Segment& segment : segments) {
     std::vector<int32_t> tokens;

@@ -27,8 +27,8 @@ struct TokenGroup {
 std::vector<TokenGroup> split_words(const std::vector<int32_t>& tokens,
                                     const io::BpeTokenizer& tokenizer, std::string_view language);
 
-// The cheapest monotonic path through `cost` [rows, columns]: for each row the first column at which
-// the path is in it.
+// The cheapest monotonic path through `cost` [rows, columns]: for each row the first column at
+// which the path is in it.
 std::vector<int64_t> first_columns_of_best_path(const std::vector<float>& cost, int64_t rows,
                                                 int64_t columns);
 

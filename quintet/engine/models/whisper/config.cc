@@ -56,8 +56,8 @@ Result<std::vector<int32_t>> token_list(const json& object, const char* key) {
     // Hugging Face writes [-1] for "none".
     if (value < 0) continue;
     if (value > std::numeric_limits<int32_t>::max()) {
-      return Error(Code::kCorrupt, std::string(key) + " holds " + std::to_string(value) +
-                                       ", which is no token");
+      return Error(Code::kCorrupt,
+                   std::string(key) + " holds " + std::to_string(value) + ", which is no token");
     }
     tokens.push_back(static_cast<int32_t>(value));
   }
@@ -86,8 +86,7 @@ Result<json> parse_object(const std::string& text, const char* name) {
   return object;
 }
 
-Result<int64_t> ct2_dimension(const io::WeightFile& weights, const std::string& name,
-                              size_t axis) {
+Result<int64_t> ct2_dimension(const io::WeightFile& weights, const std::string& name, size_t axis) {
   const TensorRef* tensor = weights.find(name);
   if (tensor == nullptr || tensor->shape.size() <= axis) {
     return Error(Code::kCorrupt, "tensor " + name + " is missing or has too few dimensions");

@@ -14,12 +14,12 @@ namespace quintet::whisper {
 
 // Variants (tiny to large-v3, turbo, distilled) differ in these numbers only.
 struct Config {
-  int64_t mel_bins = 0;         // F: 80, or 128 from large-v3 on.
-  int64_t d_model = 0;          // D
+  int64_t mel_bins = 0;  // F: 80, or 128 from large-v3 on.
+  int64_t d_model = 0;   // D
   int64_t encoder_layers = 0;
   int64_t encoder_heads = 0;
   int64_t encoder_ffn = 0;
-  int64_t decoder_layers = 0;   // Fewer than the encoder's in turbo and distilled models.
+  int64_t decoder_layers = 0;  // Fewer than the encoder's in turbo and distilled models.
   int64_t decoder_heads = 0;
   int64_t decoder_ffn = 0;
   int64_t vocabulary = 0;       // V
@@ -36,15 +36,15 @@ struct AlignmentHead {
 
 // What the publisher says about decoding.
 struct GenerationConfig {
-  std::vector<int32_t> suppress;        // Never produced.
-  std::vector<int32_t> suppress_begin;  // Not produced as the first token.
+  std::vector<int32_t> suppress;               // Never produced.
+  std::vector<int32_t> suppress_begin;         // Not produced as the first token.
   std::vector<AlignmentHead> alignment_heads;  // Empty: all heads of the upper half of the decoder.
-  std::optional<bool> multilingual;     // Unset: the vocabulary decides.
+  std::optional<bool> multilingual;            // Unset: the vocabulary decides.
 };
 
 // From a Hugging Face config.json and generation_config.json (empty: absent).
-// Errors: kCorrupt with the key; kUnsupported where the model is not a Whisper or asks for something
-// else than Whisper's published computation.
+// Errors: kCorrupt with the key; kUnsupported where the model is not a Whisper or asks for
+// something else than Whisper's published computation.
 Result<Config> config_from_json(const std::string& config_json);
 Result<GenerationConfig> generation_from_json(const std::string& config_json,
                                               const std::string& generation_json);

@@ -74,8 +74,8 @@ void Decoder::step(std::span<const int32_t> parents, std::span<const int32_t> to
     const auto from = slots_.begin() + parents[i] * config_.text_positions;
     const auto to = next_slots_.begin() + s * config_.text_positions;
     std::copy(from, from + length_, to);
-    // Nobody else writes row (s, length): the shared past stays intact. Sequence-major rows leave the
-    // memory of sequences that a search does not use untouched.
+    // Nobody else writes row (s, length): the shared past stays intact. Sequence-major rows leave
+    // the memory of sequences that a search does not use untouched.
     to[length_] = static_cast<int32_t>(s * config_.text_positions + length_);
     rows.push_back({tokens[i], length_, s});
   }
@@ -100,8 +100,8 @@ void Decoder::embed(std::span<const Row> rows, MatrixView<float> x) {
   }
 }
 
-void Decoder::self_attention(int64_t layer, std::span<const Row> rows,
-                             MatrixView<const float> qkv, MatrixView<float> out) {
+void Decoder::self_attention(int64_t layer, std::span<const Row> rows, MatrixView<const float> qkv,
+                             MatrixView<float> out) {
   const int64_t d = config_.d_model;
   const int64_t heads = config_.decoder_heads;
   const int64_t dim = d / heads;
@@ -150,12 +150,12 @@ void Decoder::forward(std::span<const Row> rows, MatrixView<float> logits,
         (*observer)(index, head, first, weights);
       };
     }
-    nn::layer_norm(run_, layer.norm1, x, h);               // h = norm1(x)
-    nn::linear(run_, layer.qkv, h, qkv);                   // q, k, v  [rows, 3 D]
-    self_attention(index, rows, qkv, h);                   // h = attention over the past
-    nn::linear(run_, layer.out, h, x, {.add = true});      // x += out(h)
-    nn::layer_norm(run_, layer.cross_norm, x, h);          // h = cross_norm(x)
-    nn::linear(run_, layer.cross_q, h, q);                 // q  [rows, D]
+    nn::layer_norm(run_, layer.norm1, x, h);           // h = norm1(x)
+    nn::linear(run_, layer.qkv, h, qkv);               // q, k, v  [rows, 3 D]
+    self_attention(index, rows, qkv, h);               // h = attention over the past
+    nn::linear(run_, layer.out, h, x, {.add = true});  // x += out(h)
+    nn::layer_norm(run_, layer.cross_norm, x, h);      // h = cross_norm(x)
+    nn::linear(run_, layer.cross_q, h, q);             // q  [rows, D]
     nn::attend_packed(run_, q, cross_[i], cross_scratch_, h,
                       observer == nullptr ? nullptr : &observe_layer);
     nn::linear(run_, layer.cross_out, h, x, {.add = true});

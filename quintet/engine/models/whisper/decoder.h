@@ -76,10 +76,10 @@ class Decoder final : public decode::StepModel {
   std::vector<int32_t> slots_;
   std::vector<int32_t> next_slots_;
 
-  AlignedArray<float> x_;       // [rows, D]
-  AlignedArray<float> h_;       // [rows, D]
-  AlignedArray<float> wide_;    // [rows, max(3 D, ffn)]
-  AlignedArray<float> scores_;  // [threads, text_positions]
+  AlignedArray<float> x_;               // [rows, D]
+  AlignedArray<float> h_;               // [rows, D]
+  AlignedArray<float> wide_;            // [rows, max(3 D, ffn)]
+  AlignedArray<float> scores_;          // [threads, text_positions]
   std::vector<const float*> pointers_;  // [threads, 2, text_positions]
 };
 

@@ -73,14 +73,14 @@ void encode(nn::Runtime& run, const Config& config, const Weights& weights, int6
   add_rows(run, weights.encoder_positions, x);                             // x + positions
 
   for (const EncoderLayer& layer : weights.encoder) {
-    nn::layer_norm(run, layer.norm1, x, h);                            // h = norm1(x)       [t, D]
-    nn::linear(run, layer.qkv, h, qkv);                                // q, k, v            [t, 3D]
+    nn::layer_norm(run, layer.norm1, x, h);  // h = norm1(x)       [t, D]
+    nn::linear(run, layer.qkv, h, qkv);      // q, k, v            [t, 3D]
     state.kv_.pack(run, columns(qkv, d, d), columns(qkv, 2 * d, d));
     nn::attend_packed(run, columns(qkv, 0, d), state.kv_, state.attention_, h);
-    nn::linear(run, layer.out, h, x, {.add = true});                   // x += out(attention)
-    nn::layer_norm(run, layer.norm2, x, h);                            // h = norm2(x)
-    nn::linear(run, layer.fc1, h, ffn, {nn::Activation::kGelu});       // gelu(fc1(h))       [t, ffn]
-    nn::linear(run, layer.fc2, ffn, x, {.add = true});                 // x += fc2(...)
+    nn::linear(run, layer.out, h, x, {.add = true});              // x += out(attention)
+    nn::layer_norm(run, layer.norm2, x, h);                       // h = norm2(x)
+    nn::linear(run, layer.fc1, h, ffn, {nn::Activation::kGelu});  // gelu(fc1(h))       [t, ffn]
+    nn::linear(run, layer.fc2, ffn, x, {.add = true});            // x += fc2(...)
   }
   nn::layer_norm(run, weights.encoder_norm, x, h);
 }

@@ -30,17 +30,18 @@ class EncoderState {
   int64_t mel_bins_;
   int64_t d_model_;
   int64_t positions_ = 0;
-  AlignedArray<float> mel_;     // [1 + frames + 1, F]: a zero frame at both ends pads conv1
-  AlignedArray<float> conv_;    // [1 + frames, D]: a zero frame in front pads conv2
-  AlignedArray<float> x_;       // [positions, D]: residual stream
-  AlignedArray<float> h_;       // [positions, D]
-  AlignedArray<float> wide_;    // [positions, max(3 D, ffn)]
+  AlignedArray<float> mel_;   // [1 + frames + 1, F]: a zero frame at both ends pads conv1
+  AlignedArray<float> conv_;  // [1 + frames, D]: a zero frame in front pads conv2
+  AlignedArray<float> x_;     // [positions, D]: residual stream
+  AlignedArray<float> h_;     // [positions, D]
+  AlignedArray<float> wide_;  // [positions, max(3 D, ffn)]
   nn::PackedKeyValues kv_;
   nn::AttentionScratch attention_;
 };
 
 // Encodes `frames` frames of state.mel() (even, at least 2) into frames / 2 positions of output().
-// Source: Radford et al. 2022, section 2.2; transformers modeling_whisper.py WhisperEncoder.forward.
+// Source: Radford et al. 2022, section 2.2; transformers modeling_whisper.py
+// WhisperEncoder.forward.
 void encode(nn::Runtime& run, const Config& config, const Weights& weights, int64_t frames,
             EncoderState& state);
 

@@ -18,8 +18,8 @@ class BlockSpecs {
         query_scale_(1.0f / std::sqrt(static_cast<float>(d_model / heads))) {}
 
   void norm(const char* name, const char* ct2, const char* hugging_face) {
-    specs_.push_back({LayerKind::kNorm, ours_ + name, d_, 1, ct2_ + ct2,
-                      {hugging_face_ + hugging_face}});
+    specs_.push_back(
+        {LayerKind::kNorm, ours_ + name, d_, 1, ct2_ + ct2, {hugging_face_ + hugging_face}});
   }
 
   void linear(const char* name, int64_t n, int64_t k, const char* ct2,
@@ -64,12 +64,20 @@ class BlockSpecs {
 std::vector<LayerSpec> layer_specs(const Config& c) {
   std::vector<LayerSpec> specs;
   const int64_t d = c.d_model;
-  specs.push_back({LayerKind::kConv, "encoder.conv1", d, 3 * c.mel_bins, "encoder/conv1",
+  specs.push_back({LayerKind::kConv,
+                   "encoder.conv1",
+                   d,
+                   3 * c.mel_bins,
+                   "encoder/conv1",
                    {"model.encoder.conv1"}});
   specs.push_back(
       {LayerKind::kConv, "encoder.conv2", d, 3 * d, "encoder/conv2", {"model.encoder.conv2"}});
-  specs.push_back({LayerKind::kTable, "encoder.positions", c.audio_positions, d,
-                   "encoder/position_encodings/encodings", {"model.encoder.embed_positions.weight"}});
+  specs.push_back({LayerKind::kTable,
+                   "encoder.positions",
+                   c.audio_positions,
+                   d,
+                   "encoder/position_encodings/encodings",
+                   {"model.encoder.embed_positions.weight"}});
   for (int64_t i = 0; i < c.encoder_layers; ++i) {
     BlockSpecs block(specs, "encoder", i, d, c.encoder_heads);
     block.self_attention();
@@ -77,10 +85,18 @@ std::vector<LayerSpec> layer_specs(const Config& c) {
   }
   specs.push_back(
       {LayerKind::kNorm, "encoder.norm", d, 1, "encoder/layer_norm", {"model.encoder.layer_norm"}});
-  specs.push_back({LayerKind::kEmbedding, "decoder.embedding", c.vocabulary, d,
-                   "decoder/embeddings", {"model.decoder.embed_tokens"}});
-  specs.push_back({LayerKind::kTable, "decoder.positions", c.text_positions, d,
-                   "decoder/position_encodings/encodings", {"model.decoder.embed_positions.weight"}});
+  specs.push_back({LayerKind::kEmbedding,
+                   "decoder.embedding",
+                   c.vocabulary,
+                   d,
+                   "decoder/embeddings",
+                   {"model.decoder.embed_tokens"}});
+  specs.push_back({LayerKind::kTable,
+                   "decoder.positions",
+                   c.text_positions,
+                   d,
+                   "decoder/position_encodings/encodings",
+                   {"model.decoder.embed_positions.weight"}});
   for (int64_t i = 0; i < c.decoder_layers; ++i) {
     BlockSpecs block(specs, "decoder", i, d, c.decoder_heads);
     block.self_attention();

@@ -5,7 +5,6 @@
 #include <system_error>
 #include <vector>
 
-#include "quintet/core/cpu.h"
 #include "quintet/core/file.h"
 #include "quintet/engine/models/whisper/layers.h"
 #include "quintet/engine/models/whisper/source.h"
@@ -100,28 +99,24 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
     const fs::path folder = fs::is_directory(path, ignored) ? path : path.parent_path();
     QT_TRY_VOID(read_description(source, folder, *model));
     model->original_bytes = source.file_bytes();
-    QT_TRY(model->packed, pack_model(source, model->config, precision.value_or(Precision::kInt8),
-                                     pool));
+    QT_TRY(model->packed,
+           pack_model(source, model->config, precision.value_or(Precision::kInt8), pool));
   }
   QT_TRY(model->weights, bind_weights(model->packed, model->config));
   if (!model->tokenizer_json.empty()) {
     QT_TRY(model->tokenizer, io::BpeTokenizer::parse(model->tokenizer_json, kTokenizer));
     if (model->tokenizer->size() > model->config.vocabulary) {
-      return Error(Code::kCorrupt, "tokenizer.json has " +
-                                       std::to_string(model->tokenizer->size()) +
-                                       " tokens, the model only " +
-                                       std::to_string(model->config.vocabulary));
+      return Error(Code::kCorrupt,
+                   "tokenizer.json has " + std::to_string(model->tokenizer->size()) +
+                       " tokens, the model only " + std::to_string(model->config.vocabulary));
     }
   }
   return model;
 }
 
-// Encoder attention follows the weights where the processor multiplies bfloat16; elsewhere float32
-// is as fast and more exact.
-WeightFormat encoder_attention_format(Precision precision) {
-  return precision != Precision::kF32 && active_isa() == Isa::kAvx512Bf16 ? WeightFormat::kBF16
-                                                                          : WeightFormat::kF32;
-}
+// vdpbf16ps runs at half the rate of float32 FMA on Intel's servers (gemm_bench prints both): with
+// many queries to a head, bfloat16 would save memory that is not the limit and cost time that is.
+constexpr WeightFormat kEncoderAttention = WeightFormat::kF32;
 
 // The cross-attention cache is read once per token and bound by memory: half the bytes pay on every
 // processor.
@@ -131,8 +126,8 @@ WeightFormat cross_cache_format(Precision precision) {
 
 // Largest input of any layer in values, with room for the padding of one group.
 int64_t largest_input(const Config& c) {
-  const int64_t conv = std::max(c.mel_frames() * (3 * c.mel_bins + 3),
-                                c.audio_positions * (3 * c.d_model + 3));
+  const int64_t conv =
+      std::max(c.mel_frames() * (3 * c.mel_bins + 3), c.audio_positions * (3 * c.d_model + 3));
   const int64_t rows = std::max(c.audio_positions, c.text_positions);
   const int64_t widest = std::max({c.d_model, c.encoder_ffn, c.decoder_ffn});
   return std::max(conv, rows * (widest + 3));
@@ -154,10 +149,8 @@ Result<std::unique_ptr<Model>> load_model(const fs::path& path, std::optional<Pr
 Result<void> save_packed(const Model& model, const fs::path& file) {
   std::vector<io::PackedEntry> entries;
   for (const auto& [name, tensor] : model.packed.tensors.tensors) {
-    entries.push_back({.name = name,
-                       .dtype = tensor.dtype,
-                       .shape = tensor.shape,
-                       .bytes = tensor.bytes});
+    entries.push_back(
+        {.name = name, .dtype = tensor.dtype, .shape = tensor.shape, .bytes = tensor.bytes});
   }
   return io::write_packed(file,
                           {{kArchitecture, "whisper"},
@@ -221,9 +214,9 @@ class HuggingFaceTensors {
   void add_part(const std::string& name, const Shape& shape, const std::vector<float>& values,
                 int64_t part) {
     const auto count = static_cast<size_t>(element_count(shape));
-    tensors_.push_back({name, shape,
-                        stored_as(std::span(values).subspan(static_cast<size_t>(part) * count, count),
-                                  dtype_)});
+    tensors_.push_back(
+        {name, shape,
+         stored_as(std::span(values).subspan(static_cast<size_t>(part) * count, count), dtype_)});
   }
 
   DType dtype_;
@@ -268,7 +261,7 @@ Session::Session(const Model& model, ThreadPool& pool, int64_t max_sequences, bo
       scratch_(std::max(model.config.mel_frames(), model.config.text_positions),
                largest_input(model.config)),
       runtime_{pool, scratch_, !baseline},
-      encoder_(model.config, encoder_attention_format(model.packed.precision), pool.threads()),
+      encoder_(model.config, kEncoderAttention, pool.threads()),
       decoder_(runtime_, model.config, model.weights, cross_cache_format(model.packed.precision),
                max_sequences) {}
 

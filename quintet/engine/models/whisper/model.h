@@ -27,24 +27,24 @@ struct Model {
   Weights weights;
   std::optional<io::BpeTokenizer> tokenizer;  // Random test models have none.
   std::string tokenizer_json;
-  std::string source_format;     // "ct2", "safetensors" or "packed".
-  uint64_t original_bytes = 0;   // Size of the published weights.
+  std::string source_format;    // "ct2", "safetensors" or "packed".
+  uint64_t original_bytes = 0;  // Size of the published weights.
 
   uint64_t weight_bytes() const;  // In memory, packed.
 };
 
 // Loads a folder (Hugging Face, CTranslate2 or Quintet) or a packed .qnt file.
 // `precision`: unset means the one of a packed file, int8 otherwise.
-// Errors name the file: kNotFound, kIo, kCorrupt, kUnsupported; kInvalidArgument where a packed file
-// holds another precision than asked for.
+// Errors name the file: kNotFound, kIo, kCorrupt, kUnsupported; kInvalidArgument where a packed
+// file holds another precision than asked for.
 Result<std::unique_ptr<Model>> load_model(const std::filesystem::path& path,
                                           std::optional<Precision> precision, ThreadPool& pool);
 
 // Writes the model as one packed file, which loads by mapping.
 Result<void> save_packed(const Model& model, const std::filesystem::path& file);
 
-// Writes the published weights at `source` as a Hugging Face folder: model.safetensors in float32 or
-// float16, config.json, generation_config.json and tokenizer.json.
+// Writes the published weights at `source` as a Hugging Face folder: model.safetensors in float32
+// or float16, config.json, generation_config.json and tokenizer.json.
 Result<void> export_hugging_face(const std::filesystem::path& source,
                                  const std::filesystem::path& folder, DType dtype);
 

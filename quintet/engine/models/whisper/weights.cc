@@ -22,14 +22,13 @@ bool is_matrix(LayerKind kind) {
   return kind == LayerKind::kLinear || kind == LayerKind::kConv || kind == LayerKind::kEmbedding;
 }
 
-// Convolutions stay at bfloat16 in int8 models: they see the raw spectrogram, are the most sensitive
+// Convolutions stay at float32 in int8 models: they see the raw spectrogram, are the most sensitive
 // stage and 3 % of the work.
 WeightFormat format_of(LayerKind kind, Precision precision) {
   switch (precision) {
     case Precision::kF32: return WeightFormat::kF32;
     case Precision::kBF16: return WeightFormat::kBF16;
-    case Precision::kInt8:
-      return kind == LayerKind::kConv ? WeightFormat::kBF16 : WeightFormat::kI8;
+    case Precision::kInt8: return kind == LayerKind::kConv ? WeightFormat::kF32 : WeightFormat::kI8;
   }
   return WeightFormat::kF32;
 }
@@ -56,7 +55,8 @@ std::vector<PackedTensor> packed_tensors(const LayerSpec& spec, Precision precis
                       : format == WeightFormat::kBF16 ? DType::kBF16
                                                       : DType::kU8;
   std::vector<PackedTensor> tensors = {
-      {spec.name + ".panels", dtype,
+      {spec.name + ".panels",
+       dtype,
        {panel_count(spec.n), padded_depth(format, spec.k) / g, kPanelWidth, g}}};
   if (format == WeightFormat::kI8) {
     tensors.push_back({spec.name + ".scales", DType::kF32, {panel_count(spec.n) * kPanelWidth}});
@@ -163,11 +163,11 @@ class Binder {
     if (tensor == nullptr) {
       error_ = Error(Code::kCorrupt, "tensor " + expected.name + " is missing");
     } else if (tensor->shape != expected.shape || tensor->dtype != expected.dtype) {
-      error_ = Error(Code::kCorrupt,
-                     "tensor " + expected.name + " is " + std::string(dtype_name(tensor->dtype)) +
-                         " " + shape_string(tensor->shape) + ", expected " +
-                         std::string(dtype_name(expected.dtype)) + " " +
-                         shape_string(expected.shape));
+      error_ =
+          Error(Code::kCorrupt,
+                "tensor " + expected.name + " is " + std::string(dtype_name(tensor->dtype)) + " " +
+                    shape_string(tensor->shape) + ", expected " +
+                    std::string(dtype_name(expected.dtype)) + " " + shape_string(expected.shape));
     }
   }
 

@@ -39,13 +39,13 @@ struct DecoderLayer {
 
 // Pointers into the tensors of a PackedModel.
 struct Weights {
-  nn::Linear conv1;                  // [D, 3 F]
-  nn::Linear conv2;                  // [D, 3 D]
-  const float* encoder_positions;    // [audio_positions, D]
+  nn::Linear conv1;                // [D, 3 F]
+  nn::Linear conv2;                // [D, 3 D]
+  const float* encoder_positions;  // [audio_positions, D]
   std::vector<EncoderLayer> encoder;
   nn::LayerNorm encoder_norm;
-  nn::Linear embedding;              // [V, D]: rows are embeddings; as a layer, the output head
-  const float* decoder_positions;    // [text_positions, D]
+  nn::Linear embedding;            // [V, D]: rows are embeddings; as a layer, the output head
+  const float* decoder_positions;  // [text_positions, D]
   std::vector<DecoderLayer> decoder;
   nn::LayerNorm decoder_norm;
 };

@@ -88,8 +88,9 @@ TEST_P(TinyWhisper, EncoderAndLogitsEqualTheReference) {
   Session session(**model, pool, 1, c.baseline);
   set_mel(session, **model, golden_floats(*golden, "mel"));
   session.encode((*model)->config.mel_frames());
-  EXPECT_LT(relative_error(flat(session.encoder().output()), golden_floats(*golden, "encoder_last")),
-            c.tolerance);
+  EXPECT_LT(
+      relative_error(flat(session.encoder().output()), golden_floats(*golden, "encoder_last")),
+      c.tolerance);
 
   const std::vector<int32_t> tokens = golden_tokens(*golden, "decoder_input_ids");
   const int64_t vocabulary = (*model)->config.vocabulary;
@@ -116,12 +117,13 @@ TEST_P(TinyWhisper, StepsGiveTheSameLogitsAsOnePass) {
   session.decoder().start(std::span(tokens).first(1), matrix(first.data(), 1, v));
   std::vector<float> step(static_cast<size_t>(3 * v));
   for (size_t i = 1; i < tokens.size(); ++i) {
-    const std::vector<int32_t> parents = i == 1 ? std::vector<int32_t>{0, 0, 0}
-                                                : std::vector<int32_t>{1, 1, 2};
+    const std::vector<int32_t> parents =
+        i == 1 ? std::vector<int32_t>{0, 0, 0} : std::vector<int32_t>{1, 1, 2};
     const std::vector<int32_t> next = {5, tokens[i], 6};
     session.decoder().step(parents, next, matrix(step.data(), 3, v));
     for (int64_t j = 0; j < v; ++j) {
-      ASSERT_EQ(step[static_cast<size_t>(v + j)], all[i * static_cast<size_t>(v) + static_cast<size_t>(j)])
+      ASSERT_EQ(step[static_cast<size_t>(v + j)],
+                all[i * static_cast<size_t>(v) + static_cast<size_t>(j)])
           << "token " << i << ", logit " << j;
     }
   }
@@ -157,8 +159,7 @@ TEST_F(WhisperBase, EveryStageEqualsTheReference) {
   ASSERT_TRUE(model) << model.error().message();
   auto golden = io::read_weights(kGoldens / "whisper-base/jfk.safetensors");
   ASSERT_TRUE(golden) << golden.error().message();
-  auto audio =
-      io::read_audio(fs::path(QUINTET_SOURCE_DIR) / "tests/data/speech/jfk.wav");
+  auto audio = io::read_audio(fs::path(QUINTET_SOURCE_DIR) / "tests/data/speech/jfk.wav");
   ASSERT_TRUE(audio) << audio.error().message();
 
   Session session(**model, pool, 1, /*baseline=*/true);
@@ -177,8 +178,9 @@ TEST_F(WhisperBase, EveryStageEqualsTheReference) {
   EXPECT_LT(mel_error, 1e-4f);
 
   session.encode(config.mel_frames());
-  EXPECT_LT(relative_error(flat(session.encoder().output()), golden_floats(*golden, "encoder_last")),
-            1e-3);
+  EXPECT_LT(
+      relative_error(flat(session.encoder().output()), golden_floats(*golden, "encoder_last")),
+      1e-3);
 
   const std::vector<int32_t> expected = golden_tokens(*golden, "greedy");
   const std::vector<int32_t> prompt(expected.begin(), expected.begin() + 4);
