@@ -55,7 +55,10 @@ Result<Transcript> Transcriber::run(WindowReader& reader) {
     transcript_.language = language_->code;
   }
   if (!options_.initial_prompt.empty()) {
-    previous_ = model_.tokenizer->encode(" " + trimmed(options_.initial_prompt));
+    // Words begin with a space in this vocabulary.
+    std::string prompt(1, ' ');
+    prompt += trimmed(options_.initial_prompt);
+    previous_ = model_.tokenizer->encode(prompt);
   }
   const int64_t window_samples = model_.config.mel_frames() * kernels::kMelHopSamples;
   int64_t begin = 0;

@@ -13,6 +13,7 @@ namespace quintet::speech {
 namespace {
 
 constexpr double kSecondsPerPosition = 0.02;  // Two mel frames of 10 ms.
+constexpr size_t kAroundText = 5;             // Start, language, task, no timestamps, end.
 constexpr int64_t kMedianWidth = 7;           // The reference's smoothing along time.
 
 // Sums of cross-attention weights of the alignment heads, one matrix [tokens, positions] per head.
@@ -100,7 +101,9 @@ struct Alignment {
 Alignment align_tokens(whisper::Session& session, const whisper::Model& model, const Vocabulary& v,
                        const Language& language, Task task, const std::vector<int32_t>& text,
                        double length_seconds) {
-  std::vector<int32_t> tokens = {v.start};
+  std::vector<int32_t> tokens;
+  tokens.reserve(text.size() + kAroundText);
+  tokens.push_back(v.start);
   if (v.multilingual) {
     tokens.push_back(language.token);
     tokens.push_back(task == Task::kTranslate ? v.translate : v.transcribe);
@@ -305,9 +308,8 @@ void align_words(whisper::Session& session, const whisper::Model& model, const V
     std::copy_if(segment.tokens.begin(), segment.tokens.end(), std::back_inserter(text),
                  [&](int32_t token) { return v.is_text(token); });
   }
-  // Prompt and end of text must fit beside it.
-  constexpr size_t kAround = 5;
-  if (text.empty() || text.size() + kAround > static_cast<size_t>(model.config.text_positions)) {
+  if (text.empty() ||
+      text.size() + kAroundText > static_cast<size_t>(model.config.text_positions)) {
     return;
   }
   const Alignment alignment = align_tokens(session, model, v, language, task, text, length_seconds);

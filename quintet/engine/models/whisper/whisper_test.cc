@@ -144,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(
              std::string(precision_name(c.precision)) + (c.baseline ? "_baseline" : "");
     });
 
-class WhisperBase : public testing::Test {
+class WhisperBaseGolden : public testing::Test {
  protected:
   void SetUp() override {
     if (!fs::exists(whisper_base())) {
@@ -153,7 +153,7 @@ class WhisperBase : public testing::Test {
   }
 };
 
-TEST_F(WhisperBase, EveryStageEqualsTheReference) {
+TEST_F(WhisperBaseGolden, EveryStageEqualsTheReference) {
   ThreadPool pool(2);
   auto model = load_model(whisper_base(), Precision::kF32, pool);
   ASSERT_TRUE(model) << model.error().message();
