@@ -43,8 +43,9 @@ class Quintet:
         self.name, self.program = name, program
         self.common = ["--model", model, "--threads", str(threads), "--json", *options]
 
-    def _call(self, *arguments):
-        command = [self.program, *arguments]
+    def _bench(self, clip):
+        command = [self.program, "bench", *self.common, "--language", "en", "--input", clip,
+                   "--repeat", "1"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise Failure(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
@@ -55,12 +56,12 @@ class Quintet:
         return {"versions": {"quintet": version.strip()}, "options": self.common}
 
     def text(self, clip):
-        return self._call("transcribe", *self.common, "--language", "en", clip)["text"]
+        return self._bench(clip)["text"]
 
     def milliseconds(self, clip):
-        timings = self._call("bench", *self.common, "--language", "en", "--input", clip,
-                             "--repeat", "1")["timings_ms"]
-        return {stage: timings[stage] for stage in STAGES if stage in timings}
+        timings = self._bench(clip)["timings_ms"]
+        timings["decode"] += timings["prefill"]  # Peers do not tell the two apart.
+        return {stage: timings[stage] for stage in STAGES}
 
     def close(self):
         pass
@@ -107,7 +108,7 @@ def hugging_face_folder(program, model):
     """The weights of `model` as a Hugging Face folder, converted on first use."""
     folder = ROOT / ".cache" / f"hf-{model}"
     if not (folder / "model.safetensors").exists():
-        subprocess.run([program, "convert", "--model", model, "--to", "safetensors", "-o", folder],
+        subprocess.run([program, "convert", model, "--to", "safetensors", "-o", folder],
                        check=True)
     return folder
 
