@@ -2,6 +2,7 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
+#include "quintet/core/version.h"
 
 int main(int argc, char** argv) {
   using quintet::cli::Action;
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", globals.threads, "Threads; 0: as many as the process may use")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
+  app.set_version_flag("--version", std::string("quintet ") + quintet::kVersion);
   app.fallthrough();
   app.require_subcommand(1);
 #define QT_COMMAND(name) quintet::cli::add_##name##_command(app, globals, action);

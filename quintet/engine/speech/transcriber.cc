@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "quintet/engine/speech/segments.h"
+#include "quintet/engine/speech/stationarity.h"
 #include "quintet/engine/speech/word_alignment.h"
 
 namespace quintet::speech {
@@ -16,6 +17,10 @@ double milliseconds_since(Clock::time_point start) {
 // Below this peak a window holds nothing but rounding: 3 steps of 16-bit audio, -80 dB. The model
 // would invent text for it.
 constexpr float kSilentPeak = 1e-4f;
+
+// Between steady noise (1.2 dB) and speech in noise of four times its power (1.7 dB): see
+// modulation_db. Alone it decides nothing: the model, too, must hear no speech.
+constexpr float kSteadyNoiseDb = 1.5f;
 
 bool inaudible(std::span<const float> samples) {
   return std::all_of(samples.begin(), samples.end(),
@@ -92,6 +97,8 @@ void Transcriber::encode(const Window& window) {
   const int64_t frames = model_.config.mel_frames();
   const auto mel = session_.encoder().mel(frames);
   kernels::normalize_log_mel(mel, mel_.log_mel(window.samples, mel, pool_));
+  const auto audible = static_cast<int64_t>(window.samples.size()) / kernels::kMelHopSamples;
+  steady_noise_ = modulation_db(mel.rows_from(0, std::min(audible, frames))) < kSteadyNoiseDb;
   transcript_.timings.preprocess += milliseconds_since(preprocessing);
   const auto encoding = Clock::now();
   session_.encode(frames);
@@ -110,7 +117,10 @@ Result<void> Transcriber::choose_language() {
 }
 
 WindowRequest Transcriber::make_request() const {
-  return {.language = *language_, .timestamps = timestamps_, .previous = previous_};
+  return {.language = *language_,
+          .timestamps = timestamps_,
+          .previous = previous_,
+          .steady_noise = steady_noise_};
 }
 
 // Returns by how many seconds to advance.

@@ -50,7 +50,8 @@ class Transcriber {
   const TranscribeOptions& options_;
 
   Clock::time_point started_;
-  bool timestamps_ = true;  // Whether the model is asked for timestamps.
+  bool timestamps_ = true;     // Whether the model is asked for timestamps.
+  bool steady_noise_ = false;  // Of the window at hand.
   std::optional<Language> language_;
   std::vector<int32_t> previous_;  // Text tokens that the next window may be conditioned on.
   Transcript transcript_;

@@ -93,7 +93,7 @@ float compression_ratio(std::string_view text) {
 
 bool DecodedWindow::silent(const TranscribeOptions& options) const {
   return no_speech_probability > options.no_speech_threshold &&
-         average_log_prob < options.min_average_log_prob;
+         (steady_noise || average_log_prob < options.min_average_log_prob);
 }
 
 std::vector<float> language_probabilities(whisper::Session& session, const Vocabulary& v) {
@@ -133,6 +133,7 @@ Result<DecodedWindow> decode_window(whisper::Session& session, const io::BpeToke
   const auto width = static_cast<int64_t>(prompt.tokens.size());
 
   DecodedWindow window;
+  window.steady_noise = request.steady_noise;
   for (const float temperature : options.temperatures) {
     const auto prefill = Clock::now();
     decoder.start(prompt.tokens, matrix(prompt_logits.data(), rows, vocabulary));

@@ -29,6 +29,7 @@ struct WindowRequest {
   Language language;
   bool timestamps = true;
   std::vector<int32_t> previous;  // Text before this window; empty: none.
+  bool steady_noise = false;      // The audio does not change as speech does.
 };
 
 struct DecodedWindow {
@@ -39,8 +40,9 @@ struct DecodedWindow {
   float compression_ratio = 0;
   float no_speech_probability = 0;
   float temperature = 0;
+  bool steady_noise = false;
 
-  // No speech, and the text that there is is unlikely.
+  // The model hears no speech, and either finds the text itself unlikely or hears steady noise.
   bool silent(const TranscribeOptions& options) const;
 };
 
