@@ -197,7 +197,7 @@ TEST_F(SpeechWholeModel, WordsRiseThroughTheAudioAndSpellTheText) {
   ASSERT_TRUE(transcript) << transcript.error().message();
   std::string spelled;
   double last = 0;
-  std::vector<double> asks;
+  std::vector<double> starts;
   for (const Segment& segment : transcript->segments) {
     for (const Word& word : segment.words) {
       spelled += word.text;
@@ -206,14 +206,18 @@ TEST_F(SpeechWholeModel, WordsRiseThroughTheAudioAndSpellTheText) {
       EXPECT_GT(word.probability, 0);
       EXPECT_LE(word.probability, 1.001);
       last = word.start_seconds;
-      if (word.text.starts_with(" ask")) asks.push_back(word.start_seconds);
+      starts.push_back(word.start_seconds);
     }
   }
   EXPECT_EQ(spelled.substr(1), transcript->text);
-  // Where the recording has them, heard and read off its waveform.
-  ASSERT_EQ(asks.size(), 2u);
-  EXPECT_NEAR(asks[0], 3.3, 0.4);
-  EXPECT_NEAR(asks[1], 8.2, 0.4);
+  // transformers 5.23, generate(return_token_timestamps=True), float32: "so my fellow Americans,
+  // ask not what your country can do for you". The first word begins with the recording there.
+  const std::vector<double> reference = {0.82, 1.18, 1.56, 2.10, 3.72, 4.22, 5.52,
+                                         5.76, 6.20, 6.60, 6.82, 7.06, 7.34};
+  ASSERT_GT(starts.size(), reference.size());
+  for (size_t i = 0; i < reference.size(); ++i) {
+    EXPECT_NEAR(starts[i + 1], reference[i], 0.1) << "word " << i + 1;
+  }
 }
 
 TEST_F(SpeechWholeModel, BeamSearchIsAtLeastAsLikelyAsGreedy) {
