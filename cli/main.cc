@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.set_version_flag("--version", std::string("quintet ") + quintet::kVersion);
   app.fallthrough();
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
 #define QT_COMMAND(name) quintet::cli::add_##name##_command(app, globals, action);
 #include "cli/commands.inc"
 #undef QT_COMMAND
@@ -29,5 +29,9 @@ int main(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return quintet::cli::fail({quintet::Code::kInvalidArgument, error.what()});
   }
-  return action ? action() : 0;
+  if (!action) {
+    return quintet::cli::fail(
+        {quintet::Code::kInvalidArgument, "no command given; `quintet --help` lists them"});
+  }
+  return action();
 }
