@@ -40,7 +40,9 @@ const Hypothesis& best_of(const std::vector<Hypothesis>& hypotheses) {
 // A token drawn with probability softmax(logits / temperature).
 int32_t sample(std::span<const float> logits, float temperature, std::mt19937_64& random) {
   std::vector<float> weights(logits.begin(), logits.end());
-  for (float& w : weights) w /= temperature;
+  // Differences first: a logit over a tiny temperature would be infinite.
+  const float top = *std::max_element(weights.begin(), weights.end());
+  for (float& w : weights) w = (w - top) / temperature;
   kernels::softmax(weights.data(), static_cast<int64_t>(weights.size()));
   const auto size = static_cast<int64_t>(weights.size());
   // Not std::discrete_distribution: its draws differ between standard libraries.

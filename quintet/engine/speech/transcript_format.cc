@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "quintet/engine/speech/vocabulary.h"
+#include "quintet/io/tokenizers/unicode.h"
 
 namespace quintet {
 namespace {
@@ -34,13 +35,27 @@ std::string without_leading_space(const std::string& text) {
   return text.starts_with(' ') ? text.substr(1) : text;
 }
 
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t valid = io::valid_utf8_bytes(text, at);
+    out += text.substr(at, valid);
+    at += valid;
+    if (at == text.size()) break;
+    out += "\xEF\xBF\xBD";  // U+FFFD, once for all that is left of a character.
+    ++at;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+  }
+  return out;
+}
+
 std::string subtitles(const Transcript& transcript, char decimal_mark, bool numbered) {
   std::string out;
   for (const Segment& s : transcript.segments) {
     if (numbered) out += std::to_string(s.id + 1) + "\n";
-    std::string text = without_leading_space(s.text);
-    // The arrow separates times; inside text it would end the cue.
-    for (size_t at = text.find("-->"); at != std::string::npos; at = text.find("-->", at)) {
+    std::string text = valid_utf8(without_leading_space(s.text));
+    // The arrow separates times; inside text it would end the cue. "--->" makes a new one.
+    for (size_t at = text.find("-->"); at != std::string::npos; at = text.find("-->")) {
       text.replace(at, 3, "->");
     }
     out += clock_time(s.start_seconds, decimal_mark) + " --> " +
@@ -49,9 +64,10 @@ std::string subtitles(const Transcript& transcript, char decimal_mark, bool numb
   return out;
 }
 
-// Rounded as it is printed, so that 0.1f does not become 0.10000000149.
-double rounded(double value, double unit) { return std::round(value / unit) * unit; }
-double milli(double value) { return std::round(value * 1000) / 1000; }
+// Rounded as they are printed, so that 0.1f does not become 0.10000000149. Dividing by a power of
+// ten is exact to the last digit; multiplying by 0.000001 is not.
+double milli(double value) { return std::round(value * 1e3) / 1e3; }
+double micro(double value) { return std::round(value * 1e6) / 1e6; }
 
 json segment_json(const Segment& s) {
   return {{"id", s.id},
@@ -59,10 +75,10 @@ json segment_json(const Segment& s) {
           {"end", milli(s.end_seconds)},
           {"text", s.text},
           {"tokens", s.tokens},
-          {"temperature", milli(double{s.temperature})},
-          {"avg_logprob", rounded(double{s.average_log_prob}, 1e-6)},
-          {"compression_ratio", rounded(double{s.compression_ratio}, 1e-6)},
-          {"no_speech_prob", rounded(double{s.no_speech_probability}, 1e-6)}};
+          {"temperature", milli(static_cast<double>(s.temperature))},
+          {"avg_logprob", micro(static_cast<double>(s.average_log_prob))},
+          {"compression_ratio", micro(static_cast<double>(s.compression_ratio))},
+          {"no_speech_prob", micro(static_cast<double>(s.no_speech_probability))}};
 }
 
 std::string verbose_json(const Transcript& t, Task task) {
@@ -78,7 +94,7 @@ std::string verbose_json(const Transcript& t, Task task) {
       words.push_back({{"word", without_leading_space(word.text)},
                        {"start", milli(word.start_seconds)},
                        {"end", milli(word.end_seconds)},
-                       {"probability", milli(double{word.probability})}});
+                       {"probability", milli(static_cast<double>(word.probability))}});
     }
   }
   if (!words.empty()) object["words"] = std::move(words);
@@ -102,7 +118,7 @@ bool shows_timestamps(TranscriptFormat format) {
 
 std::string format_transcript(const Transcript& transcript, TranscriptFormat format, Task task) {
   switch (format) {
-    case TranscriptFormat::kText: return transcript.text + "\n";
+    case TranscriptFormat::kText: return valid_utf8(transcript.text) + "\n";
     case TranscriptFormat::kJson:
       return json{{"text", transcript.text}}.dump(-1, ' ', false, json::error_handler_t::replace) +
              "\n";

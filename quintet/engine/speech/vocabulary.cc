@@ -41,6 +41,11 @@ Result<Vocabulary> Vocabulary::from(const io::BpeTokenizer& tokenizer,
   QT_TRY(v.translate, required(tokenizer, "<|translate|>"));
   QT_TRY(v.previous, required(tokenizer, "<|startofprev|>"));
   QT_TRY(v.no_timestamps, required(tokenizer, "<|notimestamps|>"));
+  if (v.end_of_text >= v.start || v.start >= v.no_timestamps) {
+    return Error(Code::kCorrupt,
+                 "tokenizer.json must have <|endoftext|>, <|startoftranscript|> and "
+                 "<|notimestamps|> in this order behind the text tokens");
+  }
   // Its name changed between tokenizers ("<|nocaptions|>", "<|nospeech|>"), its place did not.
   v.no_speech = v.no_timestamps - 1;
   v.first_timestamp = v.no_timestamps + 1;

@@ -1,7 +1,5 @@
 #include "quintet/engine/speech/word_alignment.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -192,6 +190,10 @@ void merge_punctuation(std::vector<Word>& words) {
   }
 }
 
+bool ends_sentence(std::string_view word) {
+  return word.ends_with('.') || word.ends_with('!') || word.ends_with('?');
+}
+
 // A word that swallowed the pause beside it is cut to twice the usual length.
 void shorten_long_words(std::vector<Word>& words) {
   std::vector<double> lengths;
@@ -208,16 +210,26 @@ void shorten_long_words(std::vector<Word>& words) {
   for (size_t i = 0; i < words.size(); ++i) {
     Word& word = words[i];
     if (word.end_seconds - word.start_seconds <= most) continue;
-    const bool begins =
-        i == 0 ||
-        is_one_of(std::string_view(words[i - 1].text).substr(words[i - 1].text.size() - 1),
-                  {".", "!", "?"});
+    const bool begins = i == 0 || ends_sentence(words[i - 1].text);
     if (begins) {
       word.start_seconds = word.end_seconds - most;
     } else {
       word.end_seconds = word.start_seconds + most;
     }
   }
+}
+
+// Whether more bytes could complete the last character. Bytes that are no text at all cannot be
+// completed and must not hold back what follows them.
+bool ends_inside_character(std::string_view text) {
+  size_t lead = text.size();
+  while (lead > 0 && text.size() - lead < 4) {
+    const auto byte = static_cast<unsigned char>(text[--lead]);
+    if ((byte & 0xc0) == 0x80) continue;
+    const size_t length = byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : byte < 0xf8 ? 4 : 1;
+    return text.size() - lead < length;
+  }
+  return false;
 }
 
 }  // namespace
@@ -270,16 +282,7 @@ std::vector<TokenGroup> split_words(const std::vector<int32_t>& tokens,
   for (const int32_t token : tokens) {
     piece.tokens.push_back(token);
     piece.text += tokenizer.token_bytes(token);
-    bool whole = true;
-    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(piece.text.data());
-    for (size_t at = 0; at < piece.text.size() && whole;) {
-      utf8proc_int32_t character = 0;
-      const utf8proc_ssize_t n = utf8proc_iterate(
-          bytes + at, static_cast<utf8proc_ssize_t>(piece.text.size() - at), &character);
-      whole = n > 0;
-      at += static_cast<size_t>(std::max<utf8proc_ssize_t>(n, 1));
-    }
-    if (!whole) continue;
+    if (ends_inside_character(piece.text)) continue;
     pieces.push_back(std::move(piece));
     piece = {};
   }

@@ -67,8 +67,12 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, M
                  "the packed file holds a " + architecture + " model, expected whisper");
   }
   QT_TRY(const std::string name, packed_field(file, kPrecision));
-  QT_TRY(const std::optional<Precision> precision, parse_precision(name));
-  if (!precision) return Error(Code::kCorrupt, "the packed file says precision auto");
+  const auto parsed = parse_precision(name);
+  if (!parsed || !*parsed) {
+    return Error(Code::kCorrupt,
+                 "the packed file says precision " + name + ", expected fp32, bf16 or int8");
+  }
+  const std::optional<Precision> precision = *parsed;
   if (wanted && *wanted != *precision) {
     return Error(Code::kInvalidArgument,
                  "the packed file holds " + name + ", not " + std::string(precision_name(*wanted)) +

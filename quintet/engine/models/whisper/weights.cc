@@ -184,6 +184,18 @@ Result<PackedModel> pack_model(const io::WeightFile& source, const Config& confi
   const auto aligned = [](int64_t bytes) {
     return (bytes + int64_t{kAlignment} - 1) / int64_t{kAlignment} * int64_t{kAlignment};
   };
+  // Before memory is asked for: a few lines of JSON can claim terabytes. Where only a tensor or two
+  // are missing, read_layer names them.
+  constexpr uint64_t kFarTooMany = 4;
+  uint64_t wanted = 0;
+  for (const LayerSpec& spec : specs) wanted += static_cast<uint64_t>(spec.n * spec.k);
+  uint64_t stored = 0;
+  for (const auto& [name, tensor] : source.tensors) stored += tensor.bytes.size();
+  if (wanted / kFarTooMany > stored) {
+    return Error(Code::kCorrupt, "the configuration asks for " + std::to_string(wanted) +
+                                     " weights, the file has only " + std::to_string(stored) +
+                                     " bytes of them");
+  }
   int64_t total = 0;
   for (const LayerSpec& spec : specs) {
     for (const PackedTensor& t : packed_tensors(spec, precision)) total += aligned(t.bytes());

@@ -1,0 +1,205 @@
+#include "quintet/engine/nn/linear.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "quintet/core/cpu.h"
+
+namespace quintet::nn {
+namespace {
+
+using kernels::WeightFormat;
+
+std::vector<float> random_values(int64_t count, uint32_t seed, float scale = 1) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, scale);
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& x : values) x = normal(random);
+  return values;
+}
+
+// A layer with random weights, packed.
+struct Layer {
+  Layer(WeightFormat format, int64_t n, int64_t k)
+      : weights(random_values(n * k, 1, 0.1f)),
+        bias(random_values(n, 2)),
+        panels(static_cast<size_t>(kernels::packed_bytes(format, n, k))),
+        scales(kernels::panel_count(n) * kernels::kPanelWidth) {
+    kernels::pack_weights(format, matrix<const float>(weights.data(), n, k), panels.data(),
+                          scales.data());
+    linear.w = {.format = format, .n = n, .k = k, .panels = panels.data(), .scales = scales.data()};
+    linear.bias = bias.data();
+  }
+
+  std::vector<float> weights;
+  std::vector<float> bias;
+  AlignedBytes panels;
+  AlignedArray<float> scales;
+  Linear linear;
+};
+
+float gelu(float x) { return 0.5f * x * (1 + std::erf(x / std::sqrt(2.0f))); }
+
+// x W^T + b, activation, + y, with the weights as published.
+std::vector<float> expected(const Layer& layer, const std::vector<float>& x, int64_t rows,
+                            std::vector<float> y, const LinearOptions& options) {
+  const auto& w = layer.linear.w;
+  for (int64_t t = 0; t < rows; ++t) {
+    for (int64_t n = 0; n < w.n; ++n) {
+      double sum = layer.linear.bias == nullptr
+                       ? 0
+                       : static_cast<double>(layer.bias[static_cast<size_t>(n)]);
+      for (int64_t k = 0; k < w.k; ++k) {
+        sum += static_cast<double>(x[static_cast<size_t>(t * w.k + k)]) *
+               static_cast<double>(layer.weights[static_cast<size_t>(n * w.k + k)]);
+      }
+      auto value = static_cast<float>(sum);
+      if (options.activation == Activation::kGelu) value = gelu(value);
+      float& to = y[static_cast<size_t>(t * w.n + n)];
+      to = options.add ? to + value : value;
+    }
+  }
+  return y;
+}
+
+struct Case {
+  WeightFormat format;
+  float tolerance;  // Of outputs with a deviation of about 1.5.
+};
+
+class LinearLayer : public testing::TestWithParam<std::tuple<Isa, Case>> {
+ protected:
+  void SetUp() override { set_active_isa(std::get<0>(GetParam())); }
+  void TearDown() override { set_active_isa(before_); }
+
+  WeightFormat format() const { return std::get<1>(GetParam()).format; }
+  float tolerance() const { return std::get<1>(GetParam()).tolerance; }
+
+  std::vector<float> run(const Layer& layer, std::vector<float> x, int64_t rows,
+                         std::vector<float> y, const LinearOptions& options, bool fuse) {
+    const auto& w = layer.linear.w;
+    Runtime runtime{pool_, scratch_, fuse};
+    linear(runtime, layer.linear, matrix<const float>(x.data(), rows, w.k),
+           matrix(y.data(), rows, w.n), options);
+    return y;
+  }
+
+  ThreadPool pool_{3};
+  InputScratch scratch_{512, 512 * 128};
+
+ private:
+  Isa before_ = active_isa();
+};
+
+TEST_P(LinearLayer, EqualsAPlainLoopFusedAndNot) {
+  for (const auto& [n, k] : {std::pair<int64_t, int64_t>{130, 67}, {64, 64}, {1, 5}}) {
+    Layer layer(format(), n, k);
+    for (const int64_t rows : {1, 7, 200}) {
+      const auto x = random_values(rows * k, 3);
+      const auto y = random_values(rows * n, 4);
+      for (const bool add : {false, true}) {
+        for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
+          for (const bool biased : {false, true}) {
+            layer.linear.bias = biased ? layer.bias.data() : nullptr;
+            const LinearOptions options{activation, add};
+            const auto want = expected(layer, x, rows, y, options);
+            const auto fused = run(layer, x, rows, y, options, true);
+            const auto unfused = run(layer, x, rows, y, options, false);
+            for (size_t i = 0; i < want.size(); ++i) {
+              ASSERT_NEAR(fused[i], want[i], tolerance()) << n << " " << rows << " " << i;
+              ASSERT_NEAR(unfused[i], fused[i], 1e-4f) << n << " " << rows << " " << i;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(LinearLayer, ARowGivesTheSameBitsAloneAndAmongMany) {
+  constexpr int64_t kRows = 300;  // Rows shared among threads; a few: channels shared.
+  const Layer layer(format(), 200, 96);
+  const auto x = random_values(kRows * 96, 5);
+  const auto y = random_values(kRows * 200, 6);
+  const LinearOptions options{Activation::kGelu, true};
+  const auto all = run(layer, x, kRows, y, options, true);
+  for (const int64_t row : {0, 1, 95, 96, 191, 299}) {
+    for (const int64_t count : {1, 5}) {
+      if (row + count > kRows) continue;
+      const std::vector<float> some_x(x.begin() + row * 96, x.begin() + (row + count) * 96);
+      const std::vector<float> some_y(y.begin() + row * 200, y.begin() + (row + count) * 200);
+      const auto some = run(layer, some_x, count, some_y, options, true);
+      EXPECT_EQ(std::memcmp(some.data(), all.data() + row * 200, some.size() * sizeof(float)), 0)
+          << row << " " << count;
+    }
+  }
+}
+
+TEST_P(LinearLayer, ReadsOverlappingRowsAsConvolutionsDo) {
+  constexpr int64_t kChannels = 20;
+  constexpr int64_t kFrames = 250;
+  const Layer layer(format(), 70, 3 * kChannels);
+  const auto frames = random_values((kFrames + 2) * kChannels, 7);
+  std::vector<float> unrolled;
+  for (int64_t t = 0; t < kFrames; ++t) {
+    unrolled.insert(unrolled.end(), frames.begin() + t * kChannels,
+                    frames.begin() + (t + 3) * kChannels);
+  }
+  std::vector<float> y(static_cast<size_t>(kFrames * 70));
+  Runtime runtime{pool_, scratch_};
+  linear(runtime, layer.linear, {frames.data(), kFrames, 3 * kChannels, kChannels},
+         matrix(y.data(), kFrames, int64_t{70}));
+  EXPECT_EQ(y, run(layer, unrolled, kFrames, std::vector<float>(y.size()), {}, true));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryIsa, LinearLayer,
+                         testing::Combine(testing::ValuesIn(supported_isas()),
+                                          testing::Values(Case{WeightFormat::kF32, 1e-4f},
+                                                          Case{WeightFormat::kBF16, 0.03f},
+                                                          Case{WeightFormat::kI8, 0.1f})),
+                         [](const auto& test) {
+                           const WeightFormat format = std::get<1>(test.param).format;
+                           return std::string(isa_name(std::get<0>(test.param))) +
+                                  (format == WeightFormat::kF32    ? "_f32"
+                                   : format == WeightFormat::kBF16 ? "_bf16"
+                                                                   : "_i8");
+                         });
+
+TEST(LayerNorm, EqualsAPlainLoopAlsoInPlace) {
+  constexpr int64_t kRows = 75;
+  constexpr int64_t kCols = 50;
+  const auto gamma = random_values(kCols, 1);
+  const auto beta = random_values(kCols, 2);
+  std::vector<float> x = random_values(kRows * kCols, 3, 5);
+  std::vector<float> y(x.size());
+  ThreadPool pool(2);
+  InputScratch scratch(1, 1);
+  Runtime runtime{pool, scratch};
+  const LayerNorm norm{gamma.data(), beta.data()};
+  layer_norm(runtime, norm, matrix<const float>(x.data(), kRows, kCols),
+             matrix(y.data(), kRows, kCols));
+  for (int64_t t = 0; t < kRows; ++t) {
+    const float* row = x.data() + t * kCols;
+    double mean = 0;
+    double variance = 0;
+    for (int64_t i = 0; i < kCols; ++i) mean += static_cast<double>(row[i]) / kCols;
+    for (int64_t i = 0; i < kCols; ++i)
+      variance += std::pow(static_cast<double>(row[i]) - mean, 2) / kCols;
+    for (int64_t i = 0; i < kCols; ++i) {
+      const double want = (static_cast<double>(row[i]) - mean) / std::sqrt(variance + 1e-5) *
+                              static_cast<double>(gamma[static_cast<size_t>(i)]) +
+                          static_cast<double>(beta[static_cast<size_t>(i)]);
+      ASSERT_NEAR(static_cast<double>(y[static_cast<size_t>(t * kCols + i)]), want, 1e-5);
+    }
+  }
+  layer_norm(runtime, norm, matrix<const float>(x.data(), kRows, kCols),
+             matrix(x.data(), kRows, kCols));
+  EXPECT_EQ(x, y);
+}
+
+}  // namespace
+}  // namespace quintet::nn
