@@ -42,12 +42,12 @@ class BrokenFolder(CliTest):
         else:
             self.assert_one_line_error(result, 1)
 
-    def each(self, table):
-        """Runs the cases of a table, each on a fresh copy."""
+    def for_each(self, table, check):
+        """Calls check(*case) for the cases of a table, each on a fresh copy."""
         for case in table:
             make_tiny_model(self.model)
-            with self.subTest(str(case[0])[:60]):
-                yield case
+            with self.subTest(" ".join(str(part) for part in case)[:60]):
+                check(*case)
 
 
 class Control(BrokenFolder):
@@ -120,10 +120,12 @@ class Config(BrokenFolder):
                   ("max_source_positions", 151), ("max_target_positions", 65),
                   ("encoder_attention_heads", 3), ("decoder_attention_heads", 5),
                   ("num_mel_bins", 128)]
-        for key, value in self.each(table):
+        def check(key, value):
             edit_json(self.model / "config.json", **{key: value})
             result = self.transcribe()
             self.assert_one_line_error(result, 1, quoted(self.model))
+
+        self.for_each(table, check)
 
     def test_that_is_no_json_object_is_refused(self):
         good = (self.model / "config.json").read_bytes()
@@ -133,9 +135,11 @@ class Config(BrokenFolder):
                  ("not UTF-8", b'{"d_model": "\xff\xfe"}'), ("twice", good + good),
                  ("comment", b"// no\n" + good), ("NaN", b'{"d_model": NaN}'),
                  ("huge number", b'{"d_model": 1e999}')]
-        for name, content in self.each(table):
+        def check(name, content):
             (self.model / "config.json").write_bytes(content)
             self.assert_refused(quoted(self.model), "config.json|d_model")
+
+        self.for_each(table, check)
 
     def test_of_the_generation_with_absurd_values_does_not_crash(self):
         path = self.model / "generation_config.json"
@@ -148,11 +152,13 @@ class Config(BrokenFolder):
         table += [("max_length", 10**12), ("max_initial_timestamp_index", -1),
                   ("no_timestamps_token_id", 10**9), ("lang_to_id", {"<|en|>": 10**9}),
                   ("lang_ids", [10**9])]
-        for key, value in self.each(table):
+        def check(key, value):
             edit_json(path, **{key: value})
             result = run("transcribe", "--model", self.model, self.audio, "--format",
                          "verbose_json", "--word-timestamps")
             self.assert_survived(result)
+
+        self.for_each(table, check)
 
 
 class Tokenizer(BrokenFolder):
@@ -186,14 +192,15 @@ class Tokenizer(BrokenFolder):
                     {"type": "Split", "pattern": {"Regex": "(((("}, "behavior": "Isolated"},
                     {"type": "ByteLevel"}]}))),
         ]
-        for name, content in self.each(table):
+        def check(name, content):
             path.write_text(content)
             self.assert_one_line_error(self.transcribe(), 1, quoted(self.model))
 
+        self.for_each(table, check)
+
     def test_with_tokens_in_odd_places_does_not_crash(self):
         path = self.model / "tokenizer.json"
-        for name, ident in self.each([("<|notimestamps|>", 511), ("<|notimestamps|>", 0),
-                                      ("<|endoftext|>", 0), ("<|startofprev|>", 511)]):
+        def check(name, ident):
             content = json.loads(path.read_text())
             for token in content["added_tokens"]:
                 if token["content"] == name:
@@ -203,6 +210,9 @@ class Tokenizer(BrokenFolder):
                               ["--prompt", "some words before"]):
                 result = run("transcribe", "--model", self.model, self.audio, *arguments)
                 self.assert_survived(result)
+
+        self.for_each([("<|notimestamps|>", 511), ("<|notimestamps|>", 0),
+                                      ("<|endoftext|>", 0), ("<|startofprev|>", 511)], check)
 
 
 class Safetensors(BrokenFolder):
@@ -254,21 +264,25 @@ class Safetensors(BrokenFolder):
             ("tensor is a number", safetensors_bytes({**header, other: 1}, data),
              re.escape(other)),
         ]
-        for name, content, expected in self.each(table):
+        def check(name, content, expected):
             self.weights.write_bytes(content)
             self.assert_refused(quoted(self.model), expected)
+
+        self.for_each(table, check)
 
     def test_with_numbers_that_are_none_do_not_crash(self):
         header, data = read_safetensors(self.weights)
         begin, end = header[NAME]["data_offsets"]
-        for name, value in self.each([("NaN", float("nan")), ("infinity", float("inf")),
-                                      ("largest", 3.4e38)]):
+        def check(name, value):
             filled = data[:begin] + struct.pack("<f", value) * ((end - begin) // 4) + data[end:]
             self.weights.write_bytes(safetensors_bytes(header, filled))
             for precision in ("fp32", "bf16", "int8"):
                 result = run("transcribe", "--model", self.model, self.audio, "--precision",
                              precision, "--threads", "2")
                 self.assert_survived(result)
+
+        self.for_each([("NaN", float("nan")), ("infinity", float("inf")),
+                                      ("largest", 3.4e38)], check)
 
     def test_in_shards_are_read_and_their_index_is_checked(self):
         header, data = read_safetensors(self.weights)
