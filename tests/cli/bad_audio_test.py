@@ -4,12 +4,11 @@ import os
 import re
 import struct
 import subprocess
-import sys
 import unittest
 
 import support
-from support import (AUDIO_FORMATS, JFK, CliTest, float_wav, make_tiny_model, pcm16, run, tone,
-                     wav_bytes)
+from support import (AUDIO_FORMATS, JFK, CliTest, float_wav, make_tiny_model, mortal_can, pcm16,
+                     run, tone, wav_bytes)
 
 GOOD = JFK.read_bytes()
 
@@ -124,10 +123,7 @@ class BadAudio(CliTest):
         path = self.folder / "secret.wav"
         path.write_bytes(GOOD)
         path.chmod(0)
-        readable = subprocess.run(
-            [sys.executable, "-c", f"open({str(path)!r})"], stderr=subprocess.DEVNULL,
-            preexec_fn=support.drop_override_of_permissions if os.geteuid() == 0 else None)
-        if readable.returncode == 0:
+        if mortal_can(f"open({str(path)!r})"):
             self.skipTest("this user reads files of mode 000")
         result = self.transcribe(path, as_mortal=True)
         self.assert_one_line_error(result, 1, "secret.wav", "[Pp]ermission")
@@ -164,8 +160,9 @@ class BadAudio(CliTest):
         path = os.fsencode(self.folder) + b"/\xff.wav"
         with open(path, "wb") as file:
             file.write(b"")
-        process = subprocess.run([support.BINARY, "transcribe", "--model", str(self.model), "--json",
-                                  path], capture_output=True, timeout=60)
+        process = subprocess.run(
+            [support.BINARY, "transcribe", "--model", str(self.model), "--json", path],
+            capture_output=True, timeout=support.TIMEOUT_SECONDS)
         self.assertEqual(process.returncode, 1, process.stderr)
         self.assertIn(b"empty", process.stdout)
 
@@ -202,11 +199,7 @@ class OutputFolder(CliTest):
         locked = self.folder / "locked"
         locked.mkdir()
         locked.chmod(0o500)
-        writable = subprocess.run(
-            [sys.executable, "-c", f"open({str(locked / 'x')!r}, 'w').close()"],
-            stderr=subprocess.DEVNULL,
-            preexec_fn=support.drop_override_of_permissions if os.geteuid() == 0 else None)
-        if writable.returncode == 0:
+        if mortal_can(f"open({str(locked / 'x')!r}, 'w')"):
             self.skipTest("this user writes into folders of mode 500")
         result = run("transcribe", "--model", self.model, JFK, "--output", locked, as_mortal=True)
         self.assert_one_line_error(result, 1, "locked", "[Pp]ermission")

@@ -7,7 +7,7 @@ import shutil
 import struct
 import unittest
 
-from support import (MODELS, CliTest, edit_json, make_tiny_model, quoted, read_safetensors, run,
+from support import (CliTest, edit_json, make_tiny_model, quoted, read_safetensors, run,
                      safetensors_bytes, tone, pcm16, wav_bytes, whisper_base)
 
 NAME = "model.encoder.layers.0.fc1.weight"  # A tensor that the model needs.
@@ -98,7 +98,8 @@ class MissingParts(BrokenFolder):
         self.assert_one_line_error(self.transcribe(), 1, quoted(self.model), "tokenizer.json")
 
     def test_that_are_folders_are_named(self):
-        for name in ("config.json", "tokenizer.json", "generation_config.json", "model.safetensors"):
+        for name in ("config.json", "tokenizer.json", "generation_config.json",
+                     "model.safetensors"):
             make_tiny_model(self.model)
             (self.model / name).unlink()
             (self.model / name).mkdir()
@@ -206,13 +207,13 @@ class Tokenizer(BrokenFolder):
                 if token["content"] == name:
                     token["id"] = ident
             path.write_text(json.dumps(content))
-            for arguments in (["--format", "srt"], ["--format", "verbose_json", "--word-timestamps"],
-                              ["--prompt", "some words before"]):
+            for arguments in (["--format", "srt"], ["--prompt", "some words before"],
+                              ["--format", "verbose_json", "--word-timestamps"]):
                 result = run("transcribe", "--model", self.model, self.audio, *arguments)
                 self.assert_survived(result)
 
-        self.for_each([("<|notimestamps|>", 511), ("<|notimestamps|>", 0),
-                                      ("<|endoftext|>", 0), ("<|startofprev|>", 511)], check)
+        self.for_each([("<|notimestamps|>", 511), ("<|notimestamps|>", 0), ("<|endoftext|>", 0),
+                       ("<|startofprev|>", 511)], check)
 
 
 class Safetensors(BrokenFolder):
@@ -281,8 +282,8 @@ class Safetensors(BrokenFolder):
                              precision, "--threads", "2")
                 self.assert_survived(result)
 
-        self.for_each([("NaN", float("nan")), ("infinity", float("inf")),
-                                      ("largest", 3.4e38)], check)
+        self.for_each([("NaN", float("nan")), ("infinity", float("inf")), ("largest", 3.4e38)],
+                      check)
 
     def test_in_shards_are_read_and_their_index_is_checked(self):
         header, data = read_safetensors(self.weights)

@@ -1,16 +1,15 @@
-"""Models written in another format answer the same; where they cannot be written nothing is left."""
+"""Models in another format answer the same; where they cannot be written nothing is left."""
 
 import os
 import resource
 import signal
 import stat
 import subprocess
-import sys
 import unittest
 
 import support
-from support import (JFK, JFK_TEXT, CliTest, make_tiny_model, pcm16, quoted, read_safetensors, run,
-                     tone, wav_bytes, whisper_base)
+from support import (JFK, JFK_TEXT, CliTest, make_tiny_model, mortal_can, pcm16, quoted,
+                     read_safetensors, run, tone, wav_bytes, whisper_base)
 
 
 def names_below(folder):
@@ -153,11 +152,7 @@ class Target(CliTest):
 
     def test_that_may_not_be_written_is_named(self):
         self.place.chmod(0o500)
-        probe = subprocess.run(
-            [sys.executable, "-c", f"open({str(self.place / 'x')!r}, 'w').close()"],
-            stderr=subprocess.DEVNULL,
-            preexec_fn=support.drop_override_of_permissions if os.geteuid() == 0 else None)
-        if probe.returncode == 0:
+        if mortal_can(f"open({str(self.place / 'x')!r}, 'w')"):
             self.skipTest("this user writes into folders of mode 500")
         for to, target in (("packed", self.place / "tiny.qnt"), ("safetensors", self.place / "new"),
                            ("safetensors", self.place)):
@@ -172,11 +167,13 @@ class Target(CliTest):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-        for to, target in (("packed", self.place / "tiny.qnt"), ("safetensors", self.place / "new")):
+        for to, target in (("packed", self.place / "tiny.qnt"),
+                           ("safetensors", self.place / "new")):
             with self.subTest(to):
                 process = subprocess.run(
                     [support.BINARY, "convert", str(self.model), "-o", str(target), "--to", to],
-                    capture_output=True, preexec_fn=limit, restore_signals=False, timeout=60)
+                    capture_output=True, preexec_fn=limit, restore_signals=False,
+                    timeout=support.TIMEOUT_SECONDS)
                 result = support.Run(["convert", to], process.returncode, process.stdout.decode(),
                                      process.stderr.decode())
                 self.assert_one_line_error(result, 1, quoted(target), "[Tt]oo large")

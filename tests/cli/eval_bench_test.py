@@ -50,7 +50,7 @@ class EvalOfBrokenData(CliTest):
                 self.assertRegex(result.err, r"data\.jsonl(:| line |: line )3\b", str(result))
 
     def test_without_items_is_refused(self):
-        for name, content in (("empty", ""), ("blank lines", "\n \n\r\n"), ("mark", b"\xef\xbb\xbf")):
+        for name, content in (("empty", ""), ("blank", "\n \n\r\n"), ("mark", b"\xef\xbb\xbf")):
             with self.subTest(name):
                 result = self.evaluate(content)
                 self.assert_one_line_error(result, 1, quoted(self.data), "no items")

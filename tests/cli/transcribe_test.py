@@ -5,8 +5,8 @@ import re
 import unittest
 import wave
 
-from support import (AUDIO_FORMATS, JFK, JFK_TEXT, SPEECH, TIMINGS, CliTest, make_tiny_model, pcm16,
-                     run, tone, wav_bytes, white_noise, whisper_base)
+from support import (AUDIO_FORMATS, JFK, JFK_TEXT, SPEECH, TIMINGS, CliTest, float_wav,
+                     make_tiny_model, pcm16, run, tone, wav_bytes, white_noise, whisper_base)
 
 JFK_SECONDS = 11.0
 SAME_RECORDINGS = [
@@ -89,8 +89,7 @@ class Formats(Speech):
             self.assertTrue(0 <= word["probability"] <= 1, word)
 
     def test_output_folder_gets_one_file_per_input(self):
-        for name, ending in (("text", ".txt"), ("srt", ".srt"), ("vtt", ".vtt"),
-                             ("json", ".json"), ("verbose_json", ".json")):
+        for name, ending in (("text", ".txt"), ("srt", ".srt"), ("verbose_json", ".json")):
             with self.subTest(name):
                 folder = self.folder / name / "made on the way"
                 result = self.transcribe(JFK, SPEECH / "cards-001.wav", "--format", name,
@@ -99,11 +98,12 @@ class Formats(Speech):
                 self.assertEqual(sorted(p.name for p in folder.iterdir()),
                                  ["cards-001.wav" + ending, "jfk.wav" + ending])
                 content = (folder / ("jfk.wav" + ending)).read_text()
-                text = {"text": lambda: content.strip(),
-                        "srt": lambda: " ".join(c[2] for c in parse_srt(content)),
-                        "vtt": lambda: " ".join(c[2] for c in parse_vtt(content))}.get(
-                            name, lambda: json.loads(content)["text"])()
-                self.assertEqual(text, JFK_TEXT)
+                if name == "text":
+                    self.assertEqual(content, JFK_TEXT + "\n")
+                elif name == "srt":
+                    self.assertEqual(" ".join(c[2] for c in parse_srt(content)), JFK_TEXT)
+                else:
+                    self.assertEqual(json.loads(content)["text"], JFK_TEXT)
 
     def test_times_go_on_behind_the_first_window(self):
         with wave.open(str(JFK)) as file:
@@ -191,13 +191,13 @@ class Input(Speech):
         self.assertNotIn("dictée", answer["text"])
 
     def test_takes_languages_by_code_and_name(self):
-        for language in ("en", "english", "EN", "English"):
+        for language in ("en", "English"):
             with self.subTest(language):
                 self.assertEqual(self.transcribe(JFK, "--language", language).out, JFK_TEXT + "\n")
 
     def test_is_decoded_alike_at_every_precision_and_width(self):
         for arguments in (["--precision", "fp32"], ["--precision", "bf16"], ["--precision", "int8"],
-                          ["--baseline"], ["--beams", "2"], ["--temperature", "0"]):
+                          ["--baseline"], ["--beams", "2", "--temperature", "0"]):
             with self.subTest(" ".join(arguments)):
                 self.assertEqual(self.transcribe(JFK, *arguments).out, JFK_TEXT + "\n")
 
@@ -215,7 +215,7 @@ class NoSpeech(Speech):
         for name, samples in recordings.items():
             paths.append(self.folder / f"{name}.wav")
             paths[-1].write_bytes(wav_bytes(pcm16(samples)))
-        for options in ([], ["--format", "srt"], ["--precision", "fp32"], ["--language", "en"]):
+        for options in ([], ["--format", "srt", "--language", "en"]):
             results = self.transcribe("--json", *options, *paths).json()["results"]
             for name, answer in zip(recordings, results):
                 with self.subTest(" ".join([name, *options])):
@@ -258,6 +258,56 @@ class Nonsense(CliTest):
             answer = result.json()
             for part in answer["segments"] + answer.get("words", []):
                 self.assertTrue(0 <= part["start"] <= part["end"] <= duration + 1e-3, part)
+
+    def test_comes_from_odd_recordings_too(self):
+        one_second = tone(1)
+        streamed = wav_bytes(pcm16(one_second), declared=0xFFFFFFFF)
+        recordings = {
+            "one sample": wav_bytes(pcm16([0.5])),
+            "two samples": wav_bytes(pcm16([0.5, -0.5])),
+            "399 samples": wav_bytes(pcm16(one_second[:399])),
+            "8 channels": wav_bytes(pcm16(one_second), channels=8),
+            "64 channels": wav_bytes(pcm16(one_second), channels=64),
+            "1000 Hz": wav_bytes(pcm16(one_second), rate=1000),
+            "768000 Hz": wav_bytes(pcm16(one_second * 4), rate=768000),
+            "8 bits": wav_bytes(bytes(128 + round(100 * x) for x in one_second), bits=8),
+            "u-law": wav_bytes(bytes(range(256)) * 60, coding=7, bits=8),
+            "loud": float_wav([1e6 * x for x in one_second]),
+            "very loud": float_wav([1e29 * x for x in one_second]),
+            "denormal": float_wav([1e-40 * x for x in one_second]),
+            "square": wav_bytes(pcm16([1.0 if i // 40 % 2 else -1.0 for i in range(16000)])),
+            "constant": wav_bytes(pcm16([1.0] * 16000)),
+            "exactly a window": wav_bytes(pcm16(tone(3))),
+            "a sample more than a window": wav_bytes(pcm16(tone(3) + [0.1])),
+            "size of a stream": streamed,
+            "size of 0 of a stream": wav_bytes(pcm16(one_second), declared=0),
+            "surplus byte": wav_bytes(pcm16(one_second) + b"x"),
+        }
+        seconds_of = {
+            "one sample": 0, "two samples": 0, "399 samples": 0.025, "8 channels": 1 / 8,
+            "64 channels": 1 / 64, "1000 Hz": 16, "768000 Hz": 1 / 12, "u-law": 0.96,
+            "exactly a window": 3, "a sample more than a window": 3,
+        }
+        paths = []
+        for name, content in recordings.items():
+            paths.append(self.folder / f"{name}.wav")
+            paths[-1].write_bytes(content)
+        result = run("transcribe", "--model", self.model, "--json", "--format", "verbose_json",
+                     "--word-timestamps", *paths)
+        self.assert_done(result)
+        for name, answer in zip(recordings, result.json()["results"]):
+            with self.subTest(name):
+                self.assertAlmostEqual(answer["duration"], seconds_of.get(name, 1), delta=2e-3)
+        self.assertEqual(run("transcribe", "--model", self.model, "-", stdin=streamed).code, 0)
+
+    def test_follows_odd_prompts_too(self):
+        for prompt in ("", " ", "<|endoftext|>", "<|notimestamps|><|en|>", "word " * 5000,
+                       "\u00e9\u4e2d\U0001f600", b"\xff\xfe".decode("utf-8", "surrogateescape")):
+            with self.subTest(ascii(prompt[:20])):
+                result = run("transcribe", "--model", self.model, JFK, "--prompt", prompt, "--json",
+                             "--condition-on-previous")
+                self.assert_done(result)
+                result.json()
 
 
 if __name__ == "__main__":

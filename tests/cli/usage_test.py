@@ -1,8 +1,12 @@
-"""What the program says to wrong usage: exit code 2, one line that names the option and the way out."""
+"""What the program says to wrong usage: exit code 2, one line that names what was wrong."""
 
+import os
+import resource
+import subprocess
 import unittest
 
-from support import JFK, CliTest, make_tiny_model, run, wav_bytes
+import support
+from support import JFK, CliTest, make_tiny_model, run, wav_bytes, whisper_base
 
 COMMANDS = ["transcribe", "eval", "bench", "convert", "inspect", "pull", "models"]
 
@@ -175,6 +179,44 @@ class GoodUsage(CliTest):
                     result = run(*arguments, stdout=full)
                 self.assertEqual(result.code, 1, str(result))
                 self.assertRegex(result.err, r"\Aquintet: [^\n]+\n\Z", str(result))
+
+
+class ScarceResources(CliTest):
+    def transcribe_with(self, limit, *arguments):
+        process = subprocess.run(
+            [support.BINARY, "transcribe", *map(str, arguments)], capture_output=True,
+            preexec_fn=limit, timeout=support.TIMEOUT_SECONDS)
+        return support.Run(["transcribe"], process.returncode, process.stdout.decode(),
+                           process.stderr.decode())
+
+    def setUp(self):
+        super().setUp()
+        if os.environ.get("QUINTET_SANITIZE"):
+            self.skipTest("a sanitizer needs more address space than these limits leave")
+
+    def test_of_memory_end_in_one_line(self):
+        model = whisper_base()
+        for megabytes in (200, 300, 400):
+            def limit(size=megabytes << 20):
+                resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+            with self.subTest(f"{megabytes} MB"):
+                result = self.transcribe_with(limit, "--model", model, JFK, "--threads", "2",
+                                              "--precision", "fp32")
+                self.assert_one_line_error(result, 1, "memory")
+
+    def test_of_threads_end_in_one_line_or_in_fewer_threads(self):
+        model = make_tiny_model(self.folder / "model")
+        size = 1 << 30
+
+        def limit():
+            # 200 stacks of 8 MB do not fit.
+            resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+        result = self.transcribe_with(limit, "--model", model, JFK, "--threads", "200",
+                                      "--format", "json")
+        if result.code != 0:
+            self.assert_one_line_error(result, 1, "thread|memory")
 
 
 class Models(CliTest):
