@@ -38,10 +38,17 @@ class Help(CliTest):
             self.assertIn(option, out)
 
 
+class Version(CliTest):
+    def test_is_one_line_with_a_number(self):
+        result = run("--version")
+        self.assert_done(result)
+        self.assertRegex(result.out, r"\Aquintet \d+\.\d+\.\d+\S*\n\Z")
+
+
 class WrongUsage(CliTest):
     # Arguments (MODEL and AUDIO stand for good ones), what the line on stderr has to name.
     TABLE = [
-        ([], ["[Ss]ub-?command|command is required|--help"]),
+        ([], ["quintet --help"]),
         (["frobnicate"], ["frobnicate"]),
         (["--frobnicate"], ["--frobnicate"]),
         (["frobnicate", "--json"], ["frobnicate"]),
