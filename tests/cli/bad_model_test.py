@@ -237,7 +237,7 @@ class Safetensors(BrokenFolder):
             ("header is a list", safetensors_bytes("[]", data), "header"),
             ("header is no JSON", safetensors_bytes('{"a"', data), "header"),
             ("deep header", safetensors_bytes('{"a":' + "[" * 100000, data), "header"),
-            ("no tensors", safetensors_bytes({}, b""), "missing|tensor"),
+            ("no tensors", safetensors_bytes({}, b""), "missing|weights"),
             ("data cut by one byte", good[:-1], "tensor|model.safetensors"),
             ("data cut in half", good[: len(good) // 2], "tensor|model.safetensors"),
             ("missing tensor", safetensors_bytes(
@@ -314,7 +314,7 @@ class Safetensors(BrokenFolder):
             ("tensor that is not there", index(zzz=shard), "zzz"),
             ("no map", {"metadata": {}}, "weight_map"),
             ("map is a list", {"weight_map": []}, "weight_map"),
-            ("empty map", {"weight_map": {}}, "missing|tensor"),
+            ("empty map", {"weight_map": {}}, "missing|weights"),
             ("no JSON", "{", "index.json"),
             ("deep", "[" * 100000, "index.json"),
         ):
