@@ -205,7 +205,7 @@ TEST(SampleSearch, TheSameSeedGivesTheSameTokens) {
 std::array<int, kVocabulary> frequencies(float temperature, int draws) {
   std::array<int, kVocabulary> counts = {};
   for (int seed = 0; seed < draws; ++seed) {
-    TableModel model({{{-1}, {0.5f, 0.3f, 0.2f, 0.0f}}});
+    TableModel model({{{-1}, {0.2f, 0.3f, 0.5f, 0.0f}}});
     const auto found = run(model, {.end_token = kEnd,
                                    .max_new_tokens = 1,
                                    .temperature = temperature,
@@ -218,21 +218,21 @@ std::array<int, kVocabulary> frequencies(float temperature, int draws) {
 TEST(SampleSearch, DrawsTokensAsOftenAsTheyAreLikely) {
   constexpr int kDraws = 4000;  // Deviation of a count: below 32.
   const auto counts = frequencies(1, kDraws);
-  EXPECT_NEAR(counts[0], 0.5 * kDraws, 150);
+  EXPECT_NEAR(counts[2], 0.5 * kDraws, 150);
   EXPECT_NEAR(counts[1], 0.3 * kDraws, 150);
-  EXPECT_NEAR(counts[2], 0.2 * kDraws, 150);
+  EXPECT_NEAR(counts[0], 0.2 * kDraws, 150);
   EXPECT_EQ(counts[3], 0);
 }
 
 TEST(SampleSearch, LowTemperaturesSharpenAndVanishingOnesAreGreedy) {
   constexpr int kDraws = 2000;
-  // Squares at temperature 1/2: 0.25, 0.09, 0.04 over 0.38.
+  // Squares at temperature 1/2: 0.04, 0.09, 0.25 over 0.38.
   const auto counts = frequencies(0.5f, kDraws);
-  EXPECT_NEAR(counts[0], 0.25 / 0.38 * kDraws, 110);
-  EXPECT_NEAR(counts[2], 0.04 / 0.38 * kDraws, 70);
-  EXPECT_EQ(frequencies(1e-3f, 50)[0], 50);
+  EXPECT_NEAR(counts[2], 0.25 / 0.38 * kDraws, 110);
+  EXPECT_NEAR(counts[0], 0.04 / 0.38 * kDraws, 70);
+  EXPECT_EQ(frequencies(1e-3f, 50)[2], 50);
   // 3 / 1e-39 is infinite in float32.
-  EXPECT_EQ(frequencies(1e-39f, 50)[0], 50);
+  EXPECT_EQ(frequencies(1e-39f, 50)[2], 50);
 }
 
 TEST(SampleSearch, ReportsLogProbabilitiesAtTemperatureOne) {

@@ -111,6 +111,11 @@ Result<SpeechModel> SpeechModel::load_file(const std::filesystem::path& path,
   const auto vocabulary =
       speech::Vocabulary::from(*impl->model->tokenizer, impl->model->generation);
   if (!vocabulary) return Error(vocabulary.error()).with(path.string());
+  if (vocabulary->first_timestamp >= impl->model->config.vocabulary) {
+    return Error(Code::kCorrupt, path.string() + ": none of the model's " +
+                                     std::to_string(impl->model->config.vocabulary) +
+                                     " tokens is a timestamp");
+  }
   impl->vocabulary = *vocabulary;
   impl->mel = std::make_unique<kernels::MelFilter>(impl->model->config.mel_bins);
   impl->load_milliseconds = milliseconds_since(started);

@@ -83,10 +83,15 @@ TEST(ConfigFromJson, RefusesSizesThatNoModelHas) {
     for (const int64_t value : {int64_t{0}, int64_t{-4}, int64_t{1} << 40, INT64_MAX, INT64_MIN}) {
       const Error error = error_with(key, value);
       EXPECT_EQ(error.code(), Code::kCorrupt) << key;
-      EXPECT_THAT(error.message(), AllOf(HasSubstr(key), HasSubstr(std::to_string(value)),
-                                         HasSubstr("expected 1 to ")));
+      EXPECT_THAT(error.message(),
+                  AllOf(HasSubstr(key), HasSubstr(std::to_string(value)), HasSubstr("expected 1")));
     }
   }
+}
+
+TEST(ConfigFromJson, APromptMustFitIntoTheTextPositions) {
+  EXPECT_THAT(error_with("max_target_positions", 4).message(),
+              HasSubstr("max_target_positions is 4, expected 16 to 65536"));
 }
 
 TEST(ConfigFromJson, HeadsMustDivideTheModelsWidth) {

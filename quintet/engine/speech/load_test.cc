@@ -1,0 +1,99 @@
+// Loading of small models that are complete but for one thing: each gives one error, none a crash.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "quintet/core/file.h"
+#include "quintet/engine/speech/speech_model.h"
+#include "quintet/engine/speech/test_tokenizer.h"
+#include "quintet/io/formats/test_files.h"
+
+namespace quintet::speech {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+// The random model of 512 tokens with a tokenizer of bytes and special tokens from `first` on.
+class SmallSpeechModel : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const fs::path source = fs::path(QUINTET_SOURCE_DIR) / "tests/goldens/tiny-whisper";
+    for (const char* name : {"model.safetensors", "config.json"}) {
+      fs::copy_file(source / name, folder_ / name);
+    }
+    const nlohmann::json generation = {{"is_multilingual", true}};
+    ASSERT_TRUE(write_file_atomically(folder_ / "generation_config.json", generation.dump()));
+  }
+
+  void write_tokenizer(int32_t first) {
+    nlohmann::json vocabulary;
+    for (int byte = 0; byte < 256; ++byte) {
+      vocabulary[io::bytes_to_alphabet(std::string(1, static_cast<char>(byte)))] = byte;
+    }
+    nlohmann::json added = nlohmann::json::array();
+    for (const auto& [content, id] : testing::special_tokens(first, {"en", "de"})) {
+      added.push_back({{"id", id}, {"content", content}, {"special", true}});
+    }
+    const nlohmann::json tokenizer = {
+        {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", nlohmann::json::array()}}},
+        {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
+        {"added_tokens", added}};
+    ASSERT_TRUE(write_file_atomically(folder_ / "tokenizer.json", tokenizer.dump()));
+  }
+
+  Error error() {
+    const auto model = SpeechModel::load_file(folder_.path(), {.threads = 1});
+    EXPECT_FALSE(model);
+    if (model) return {Code::kInternal, ""};
+    EXPECT_THAT(model.error().message(), HasSubstr(folder_.path().string()));
+    return model.error();
+  }
+
+  io::testing::TemporaryFolder folder_;
+};
+
+TEST_F(SmallSpeechModel, TranscribesWhateverItMayHear) {
+  write_tokenizer(300);
+  const auto model = SpeechModel::load_file(folder_.path(), {.threads = 2});
+  ASSERT_TRUE(model) << model.error().message();
+  EXPECT_EQ(model->languages(), (std::vector<std::string>{"en", "de"}));
+  std::vector<float> noise(16000 * 7);
+  for (size_t i = 0; i < noise.size(); ++i)
+    noise[i] = static_cast<float>(i * i % 1009) / 2000 - 0.25f;
+  for (const auto timestamps :
+       {TimestampMode::kNone, TimestampMode::kSegments, TimestampMode::kWords}) {
+    for (const int beams : {1, 3}) {
+      TranscribeOptions options{.timestamps = timestamps, .beams = beams};
+      options.condition_on_previous = true;
+      options.initial_prompt = std::string(200, 'x');  // Longer than the text positions.
+      const auto transcript = model->transcribe(noise, options);
+      ASSERT_TRUE(transcript) << transcript.error().message();
+      EXPECT_NEAR(transcript->duration_seconds, 7, 1e-9);
+      for (const Segment& segment : transcript->segments) {
+        EXPECT_LE(segment.start_seconds, segment.end_seconds);
+        EXPECT_LE(segment.end_seconds, 7 + 1e-9);
+      }
+    }
+  }
+}
+
+TEST_F(SmallSpeechModel, NeedsATokenizerThatFits) {
+  EXPECT_EQ(error().code(), Code::kNotFound);
+  EXPECT_THAT(error().message(), HasSubstr("tokenizer.json is missing"));
+  write_tokenizer(506);
+  EXPECT_EQ(error().code(), Code::kCorrupt);
+  EXPECT_THAT(error().message(), HasSubstr("the model only 512"));
+}
+
+TEST_F(SmallSpeechModel, NeedsTimestamps) {
+  // Ten special tokens up to the very end of the vocabulary.
+  write_tokenizer(502);
+  EXPECT_EQ(error().code(), Code::kCorrupt);
+  EXPECT_THAT(error().message(), HasSubstr("none of the model's 512 tokens is a timestamp"));
+}
+
+}  // namespace
+}  // namespace quintet::speech
