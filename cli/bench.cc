@@ -39,19 +39,26 @@ struct Setting {
 };
 
 Result<Setting> load_setting(const std::string& name, SpeechFlags flags, Globals globals) {
-  flags.baseline = name == "baseline";
-  globals.precision = flags.baseline ? "fp32" : name;
+  if (name == "baseline") {
+    flags.baseline = true;
+  } else {
+    globals.precision = name;
+  }
   QT_TRY(SpeechModel model, load_speech_model(flags, globals));
-  std::string label = name;
-  if (name == "auto") label = "auto (" + std::string(precision_name(model.precision())) + ")";
+  std::string label = flags.baseline ? "baseline" : name;
+  if (label == "auto") label = "auto (" + std::string(precision_name(model.precision())) + ")";
   return Setting{label, std::move(model)};
 }
 
 Result<std::vector<Setting>> load_settings(const Flags& flags, const Globals& globals) {
+  if (!flags.compare.empty() && (flags.speech.baseline || globals.precision != "auto")) {
+    return Error(Code::kInvalidArgument,
+                 "--compare names the settings; leave --baseline and --precision out");
+  }
   std::vector<std::string> names;
   std::stringstream list(flags.compare);
   for (std::string name; std::getline(list, name, ',');) names.push_back(name);
-  if (names.empty()) names.push_back(flags.speech.baseline ? "baseline" : globals.precision);
+  if (names.empty()) names.push_back(globals.precision);
   std::vector<Setting> settings;
   for (const std::string& name : names) {
     QT_TRY(Setting setting, load_setting(name, flags.speech, globals));
@@ -144,6 +151,7 @@ json report_json(const std::vector<Setting>& settings, const Flags& flags) {
                  {"peak_resident_bytes", peak_resident_bytes()},
                  {"text", settings.front().text}};
   object["timings_ms"] = all.front()["timings_ms"];
+  object["tokens_per_second"] = all.front()["tokens_per_second"];
   object["settings"] = std::move(all);
   return object;
 }

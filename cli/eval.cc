@@ -57,12 +57,26 @@ bool differs(const Scored& s, const eval::Metric& metric) {
   return s.ratio.rate() != best;
 }
 
+void add_timings(const Timings& from, Timings& to) {
+  for (double Timings::*stage : {&Timings::preprocess, &Timings::encode, &Timings::prefill,
+                                 &Timings::first_token, &Timings::decode, &Timings::total}) {
+    to.*stage += from.*stage;
+  }
+  to.tokens += from.tokens;
+}
+
+// What is wrong in a data file is the file's fault, not that of the command line.
+Error data_error(const Error& error) {
+  const Code code = error.code() == Code::kInvalidArgument ? Code::kCorrupt : error.code();
+  return Error(code, error.message());
+}
+
 Result<void> score_item(const SpeechModel& model, const eval::DataItem& item,
                         const TranscribeOptions& defaults, Evaluation& evaluation) {
   if (item.task != eval::Task::kTranscribe || item.audio.size() != 1) {
-    return Error(Code::kUnsupported, "line " + std::to_string(item.line) +
-                                         ": a speech model is evaluated on {\"audio\", \"text\"} "
-                                         "items with one recording each");
+    return Error(Code::kUnsupported,
+                 "a speech model is evaluated on {\"audio\", \"text\"} items with one recording "
+                 "each");
   }
   TranscribeOptions options = defaults;
   if (options.language.empty()) options.language = item.language;
@@ -71,7 +85,7 @@ Result<void> score_item(const SpeechModel& model, const eval::DataItem& item,
       evaluation.metric->score(item.reference, transcript.text, transcript.language);
   evaluation.scored.push_back({&item, std::move(transcript.text), ratio});
   evaluation.audio_seconds += transcript.duration_seconds;
-  evaluation.timings.total += transcript.timings.total;
+  add_timings(transcript.timings, evaluation.timings);
   return {};
 }
 
@@ -84,18 +98,24 @@ Result<Evaluation> evaluate(const Flags& flags, const Globals& globals) {
     return Error(Code::kInvalidArgument,
                  "--metric \"" + flags.metric + "\" is unknown; there are" + known);
   }
-  QT_TRY(evaluation.items, eval::load_data_file(flags.data));
+  auto items = eval::load_data_file(flags.data);
+  if (!items) return data_error(items.error());
+  evaluation.items = *std::move(items);
   if (flags.limit > 0 && flags.limit < static_cast<int64_t>(evaluation.items.size())) {
     evaluation.items.resize(static_cast<size_t>(flags.limit));
   }
   QT_TRY(TranscribeOptions options, transcribe_options(flags.speech));
   options.timestamps = TimestampMode::kNone;
   QT_TRY(const SpeechModel model, load_speech_model(flags.speech, globals));
+  QT_TRY_VOID(model.check(options));
   evaluation.precision = precision_name(model.precision());
+  evaluation.timings.load = model.load_milliseconds();
   ProgressBar progress(globals);
   for (const eval::DataItem& item : evaluation.items) {
     progress.update("items", evaluation.scored.size(), evaluation.items.size());
-    QT_TRY_VOID(score_item(model, item, options, evaluation).with(flags.data));
+    if (const auto scored = score_item(model, item, options, evaluation); !scored) {
+      return data_error(scored.error()).with(flags.data + ": line " + std::to_string(item.line));
+    }
   }
   return evaluation;
 }
@@ -129,7 +149,8 @@ json report_json(const Evaluation& e) {
                          {"value", per_cent(s.ratio.rate())}});
   }
   object["differing"] = std::move(differing);
-  object["timings_ms"] = {{"total", std::round(e.timings.total * 1000) / 1000}};
+  object["timings_ms"] = timings_json(e.timings);
+  object["tokens_per_second"] = std::round(e.timings.tokens_per_second() * 10) / 10;
   object["audio_seconds"] = std::round(e.audio_seconds * 1000) / 1000;
   return object;
 }

@@ -1,8 +1,32 @@
 #include <cstdio>
+#include <iostream>
+#include <new>
 
 #include "cli/command.h"
 #include "cli/output.h"
 #include "quintet/core/version.h"
+
+namespace {
+
+using quintet::Code;
+using quintet::cli::fail;
+
+// The exit code of the command; results that did not reach their reader are a failure.
+int run_safely(const quintet::cli::Action& action) {
+  int exit_code = 0;
+  try {
+    exit_code = action();
+  } catch (const std::bad_alloc&) {
+    return fail({Code::kExhausted, "out of memory"});
+  }
+  std::cout.flush();
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    return fail({Code::kIo, "standard output: cannot write all of the result"});
+  }
+  return exit_code;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using quintet::cli::Action;
@@ -27,11 +51,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    return quintet::cli::fail({quintet::Code::kInvalidArgument, error.what()});
+    return fail({Code::kInvalidArgument, error.what()});
   }
   if (!action) {
-    return quintet::cli::fail(
-        {quintet::Code::kInvalidArgument, "no command given; `quintet --help` lists them"});
+    return fail({Code::kInvalidArgument, "no command given; `quintet --help` lists them"});
   }
-  return action();
+  return run_safely(action);
 }

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
-#include <iterator>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -54,13 +54,13 @@ Result<Transcript> transcribe_one(const SpeechModel& model, const std::string& f
   return model.transcribe(std::as_bytes(std::span(bytes)), "standard input", options);
 }
 
-json result_json(const std::string& file, const Transcript& t, TranscriptFormat format, Task task) {
-  json object = {{"file", file}, {"language", t.language}};
+json result_json(const std::string& file, const Transcript& t, bool verbose, Task task) {
+  json object = {{"file", file}, {"language", nullptr}};
   object["duration"] = std::round(t.duration_seconds * 1000) / 1000;
   // The verbose form has the segments under the same names as --format verbose_json.
   object.update(json::parse(format_transcript(
-      t, shows_timestamps(format) ? TranscriptFormat::kVerboseJson : TranscriptFormat::kJson,
-      task)));
+      t, verbose ? TranscriptFormat::kVerboseJson : TranscriptFormat::kJson, task)));
+  object["language"] = t.language;
   object["timings_ms"] = timings_json(t.timings);
   object["tokens_per_second"] = std::round(t.timings.tokens_per_second() * 10) / 10;
   return object;
@@ -73,6 +73,11 @@ const char* extension(TranscriptFormat format) {
     case TranscriptFormat::kVtt: return ".vtt";
     default: return ".json";
   }
+}
+
+fs::path result_path(const Flags& flags, const std::string& file, TranscriptFormat format) {
+  const std::string stem = file == "-" ? "stdin" : fs::path(file).filename().string();
+  return fs::path(flags.output) / (stem + extension(format));
 }
 
 Result<void> write_result(const Flags& flags, const std::string& file, const Transcript& transcript,
@@ -88,8 +93,22 @@ Result<void> write_result(const Flags& flags, const std::string& file, const Tra
   if (error) {
     return Error(Code::kIo, flags.output + ": cannot be made: " + error.message());
   }
-  const std::string stem = file == "-" ? "stdin" : fs::path(file).filename().string();
-  return write_file_atomically(fs::path(flags.output) / (stem + extension(format)), text);
+  return write_file_atomically(result_path(flags, file, format), text);
+}
+
+// Nothing may be lost: no two inputs may have one result file.
+Result<void> check_output(const Flags& flags, TranscriptFormat format) {
+  if (flags.output.empty()) return {};
+  std::map<fs::path, std::string> sources;
+  for (const std::string& file : flags.files) {
+    const fs::path path = result_path(flags, file, format);
+    const auto [other, added] = sources.emplace(path, file);
+    if (!added) {
+      return Error(Code::kInvalidArgument, "--output: " + other->second + " and " + file +
+                                               " would both be written to " + path.string());
+    }
+  }
+  return {};
 }
 
 Result<TranscribeOptions> make_options(const Flags& flags, TranscriptFormat format) {
@@ -109,8 +128,12 @@ int run(const Flags& flags, const Globals& globals) {
   if (!format) return fail(format.error());
   auto options = make_options(flags, *format);
   if (!options) return fail(options.error());
+  if (const auto checked = check_output(flags, *format); !checked) {
+    return fail(checked.error());
+  }
   const auto model = load_speech_model(flags.speech, globals);
   if (!model) return fail(model.error());
+  if (const auto checked = model->check(*options); !checked) return fail(checked.error());
 
   ProgressBar progress(globals);
   json results = json::array();
@@ -122,7 +145,7 @@ int run(const Flags& flags, const Globals& globals) {
     auto transcript = transcribe_one(*model, file, *options);
     progress.clear();
     Result<void> written;
-    if (transcript && !globals.json) {
+    if (transcript && (!globals.json || !flags.output.empty())) {
       written = write_result(flags, file, *transcript, *format, options->task);
     }
     if (!transcript || !written) {
@@ -130,7 +153,8 @@ int run(const Flags& flags, const Globals& globals) {
       exit_code = std::max(exit_code, fail(error));
       results.push_back({{"file", file}, {"error", error.message()}});
     } else if (globals.json) {
-      results.push_back(result_json(file, *transcript, *format, options->task));
+      results.push_back(
+          result_json(file, *transcript, flags.words || shows_timestamps(*format), options->task));
     }
   }
   if (globals.json) {

@@ -102,6 +102,13 @@ Result<std::string> read_file(const std::filesystem::path& path, uint64_t max_by
 
 Result<void> write_file_atomically(const std::filesystem::path& path,
                                    const std::function<Result<void>(const ByteSink&)>& write) {
+  // A rename would put a file in the place of a device, pipe or folder.
+  struct stat existing {};
+  if (::stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
+    return Error(Code::kIo, path.string() + (S_ISDIR(existing.st_mode)
+                                                 ? ": is a directory, expected a file"
+                                                 : ": exists and is not a regular file"));
+  }
   std::string temporary = path.string() + ".partial-XXXXXX";
   Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!file.ok()) return system_error(path, "cannot write");

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <limits>
 #include <string>
+#include <system_error>
 
 #include "quintet/core/check.h"
 
@@ -64,7 +65,11 @@ int usable_processors() {
 ThreadPool::ThreadPool(int threads) {
   if (threads <= 0) threads = usable_processors();
   workers_.reserve(static_cast<size_t>(threads - 1));
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    // The system gives no more threads or memory for them: those there are do the work.
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -18,7 +18,8 @@ int usable_processors();
 // so does a loop inside a loop.
 class ThreadPool {
  public:
-  // `threads` counts the caller: 1 starts none. 0 means usable_processors().
+  // `threads` counts the caller: 1 starts none. 0 means usable_processors(). There are fewer where
+  // the system refuses to start more.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

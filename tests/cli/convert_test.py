@@ -200,7 +200,7 @@ class SourceOfAnotherFormat(CliTest):
                 os.symlink(path, model / path.name)
         before = (model / "config.json").read_bytes()
         result = run("convert", model, "-o", model, "--to", "safetensors")
-        self.assert_one_line_error(result, 1, quoted(model))
+        self.assert_one_line_error(result, 2, quoted(model))
         self.assertEqual((model / "config.json").read_bytes(), before)
         self.assertFalse((model / "model.safetensors").exists())
 

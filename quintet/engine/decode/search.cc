@@ -27,6 +27,12 @@ void append(Hypothesis& hypothesis, int32_t token, float log_prob) {
   hypothesis.sum_log_prob += log_prob;
 }
 
+// Lists of suppressed tokens come from files and may leave nothing: such a sequence has ended.
+bool all_forbidden(std::span<const float> logits) {
+  const int64_t best = kernels::argmax(logits.data(), static_cast<int64_t>(logits.size()));
+  return logits[static_cast<size_t>(best)] == -std::numeric_limits<float>::infinity();
+}
+
 // Mean log-probability per token: openai/whisper's ranking without a length penalty.
 const Hypothesis& best_of(const std::vector<Hypothesis>& hypotheses) {
   const auto score = [](const Hypothesis& h) {
@@ -80,6 +86,7 @@ Result<Hypothesis> sample_search(StepModel& model, std::span<float> first_logits
       const std::span<float> row(logits.data() + static_cast<int64_t>(i) * v,
                                  static_cast<size_t>(v));
       apply_rules(rules, hypothesis, row);
+      if (all_forbidden(row)) continue;
       const auto token = greedy ? static_cast<int32_t>(kernels::argmax(row.data(), v))
                                 : sample(row, options.temperature, random);
       const float log_prob = row[static_cast<size_t>(token)] - kernels::log_sum_exp(row.data(), v);
@@ -110,6 +117,7 @@ struct Candidate {
 // The `count` likeliest continuations of one beam.
 void add_candidates(std::span<float> logits, const Hypothesis& hypothesis, size_t beam,
                     size_t count, std::vector<Candidate>& candidates) {
+  if (all_forbidden(logits)) return;
   const float norm = kernels::log_sum_exp(logits.data(), static_cast<int64_t>(logits.size()));
   std::vector<int32_t> ids(logits.size());
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i);
@@ -149,6 +157,7 @@ Result<Hypothesis> beam_search(StepModel& model, std::span<float> first_logits,
       apply_rules(rules, live[i], row);
       add_candidates(row, live[i], i, beams + 1, candidates);
     }
+    if (candidates.empty()) break;
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const Candidate& a, const Candidate& b) { return a.sum > b.sum; });
     std::vector<Hypothesis> next;

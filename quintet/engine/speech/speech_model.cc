@@ -175,6 +175,12 @@ Result<Transcript> SpeechModel::transcribe(std::span<const float> samples,
   return run(*impl_, speech::WindowReader(samples), options);
 }
 
+Result<void> SpeechModel::check(const TranscribeOptions& options) const {
+  QT_TRY_VOID(check_options(options));
+  if (!options.language.empty()) QT_TRY_VOID(impl_->vocabulary.language(options.language));
+  return {};
+}
+
 Precision SpeechModel::precision() const { return impl_->model->packed.precision; }
 int SpeechModel::threads() const { return impl_->pool->threads(); }
 bool SpeechModel::baseline() const { return impl_->options.baseline; }

@@ -51,6 +51,10 @@ class SpeechModel {
   SpeechModel& operator=(SpeechModel&&) noexcept;
   ~SpeechModel();
 
+  // Whether transcribe would take these options: numbers in range, a language of the model.
+  // Errors: kInvalidArgument.
+  Result<void> check(const TranscribeOptions& options) const;
+
   // An audio file of any format that libsndfile reads, with any rate and number of channels.
   // Errors: those of reading; kInvalidArgument for options; kCancelled.
   Result<Transcript> transcribe(const std::filesystem::path& file,

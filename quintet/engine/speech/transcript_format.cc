@@ -1,5 +1,6 @@
 #include "quintet/engine/speech/transcript_format.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -54,6 +55,8 @@ std::string subtitles(const Transcript& transcript, char decimal_mark, bool numb
   for (const Segment& s : transcript.segments) {
     if (numbered) out += std::to_string(s.id + 1) + "\n";
     std::string text = valid_utf8(without_leading_space(s.text));
+    // An empty line ends a cue.
+    std::replace(text.begin(), text.end(), '\n', ' ');
     // The arrow separates times; inside text it would end the cue. "--->" makes a new one.
     for (size_t at = text.find("-->"); at != std::string::npos; at = text.find("-->")) {
       text.replace(at, 3, "->");

@@ -23,6 +23,14 @@ Result<int32_t> required(const io::BpeTokenizer& tokenizer, std::string_view con
   return *id;
 }
 
+// Whether some token below `end` stands for text.
+bool has_text(const io::BpeTokenizer& tokenizer, int32_t end) {
+  for (int32_t token = 0; token < end; ++token) {
+    if (!tokenizer.is_special(token) && !tokenizer.token_bytes(token).empty()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string_view language_name(std::string_view code) {
@@ -49,6 +57,11 @@ Result<Vocabulary> Vocabulary::from(const io::BpeTokenizer& tokenizer,
   // Its name changed between tokenizers ("<|nocaptions|>", "<|nospeech|>"), its place did not.
   v.no_speech = v.no_timestamps - 1;
   v.first_timestamp = v.no_timestamps + 1;
+  if (v.no_speech < 0 || !has_text(tokenizer, v.end_of_text)) {
+    return Error(Code::kCorrupt,
+                 "tokenizer.json has its special tokens where text should be; speech models have "
+                 "text first, then <|endoftext|>, then the others");
+  }
   // The English-only vocabulary has one merge less: everything behind it moves down by one.
   constexpr int32_t kMultilingualEndOfText = 50257;
   v.multilingual = generation.multilingual.value_or(v.end_of_text >= kMultilingualEndOfText);

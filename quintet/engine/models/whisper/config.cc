@@ -24,13 +24,13 @@ constexpr std::array<Field, 11> kFields = {{
     {"d_model", &Config::d_model, 16384},
     {"encoder_layers", &Config::encoder_layers, 256},
     {"encoder_attention_heads", &Config::encoder_heads, 256},
-    {"encoder_ffn_dim", &Config::encoder_ffn, 65536},
+    {"encoder_ffn_dim", &Config::encoder_ffn, 32768},
     {"decoder_layers", &Config::decoder_layers, 256},
     {"decoder_attention_heads", &Config::decoder_heads, 256},
-    {"decoder_ffn_dim", &Config::decoder_ffn, 65536},
+    {"decoder_ffn_dim", &Config::decoder_ffn, 32768},
     {"vocab_size", &Config::vocabulary, 1'000'000},
-    {"max_source_positions", &Config::audio_positions, 65536},
-    {"max_target_positions", &Config::text_positions, 65536, 16},
+    {"max_source_positions", &Config::audio_positions, 4096},
+    {"max_target_positions", &Config::text_positions, 4096, 16},
 }};
 
 Result<void> check_config(const Config& config) {

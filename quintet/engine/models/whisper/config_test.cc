@@ -91,7 +91,7 @@ TEST(ConfigFromJson, RefusesSizesThatNoModelHas) {
 
 TEST(ConfigFromJson, APromptMustFitIntoTheTextPositions) {
   EXPECT_THAT(error_with("max_target_positions", 4).message(),
-              HasSubstr("max_target_positions is 4, expected 16 to 65536"));
+              HasSubstr("max_target_positions is 4, expected 16 to 4096"));
 }
 
 TEST(ConfigFromJson, HeadsMustDivideTheModelsWidth) {

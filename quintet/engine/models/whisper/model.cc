@@ -249,12 +249,18 @@ Result<void> export_hugging_face(const fs::path& source, const fs::path& folder,
     if (error) {
       return Error(Code::kIo, folder.string() + ": cannot be made: " + error.message());
     }
+    if (fs::equivalent(from, folder, error)) {
+      return Error(Code::kInvalidArgument,
+                   "is also the output; its files would be replaced: use another folder");
+    }
+    // The weights first: they are what a full disk refuses.
+    QT_TRY_VOID(tensors.write(folder / "model.safetensors"));
     QT_TRY_VOID(write_file_atomically(folder / kConfig, config_to_json(model.config)));
     QT_TRY_VOID(write_file_atomically(folder / kGeneration, generation_to_json(model.generation)));
     if (!model.tokenizer_json.empty()) {
       QT_TRY_VOID(write_file_atomically(folder / kTokenizer, model.tokenizer_json));
     }
-    return tensors.write(folder / "model.safetensors");
+    return {};
   };
   return write().with(source.string());
 }
