@@ -106,7 +106,7 @@ class Peer:
 
 def hugging_face_folder(program, model):
     """The weights of `model` as a Hugging Face folder, converted on first use."""
-    folder = ROOT / ".cache" / f"hf-{model}"
+    folder = ROOT / ".cache" / ("hf-" + re.sub(r"[^\w.-]", "_", model))
     if not (folder / "model.safetensors").exists():
         subprocess.run([program, "convert", model, "--to", "safetensors", "-o", folder],
                        check=True)

@@ -55,6 +55,8 @@ class Whisper:
         config.task_to_id = {"transcribe": token("<|transcribe|>")}
         config.no_timestamps_token_id = token("<|notimestamps|>")
         config.decoder_start_token_id = token("<|startoftranscript|>")
+        # Without the right end the search runs on to its longest length.
+        config.eos_token_id = config.pad_token_id = token("<|endoftext|>")
         config.forced_decoder_ids = None
         config.max_length = self.model.config.max_target_positions
         for name in ("suppress_tokens", "begin_suppress_tokens"):

@@ -176,7 +176,7 @@ TEST_F(WhisperFormats, AConfigurationThatClaimsMoreThanTheFileHasIsRefusedBefore
   auto config = nlohmann::json::parse(tiny_file("config.json"));
   config["d_model"] = 16384;
   config["encoder_layers"] = config["decoder_layers"] = 256;
-  config["encoder_ffn_dim"] = config["decoder_ffn_dim"] = 65536;
+  config["encoder_ffn_dim"] = config["decoder_ffn_dim"] = 32768;
   ASSERT_TRUE(write_file_atomically(folder_ / "config.json", config.dump()));
   const Error refused = error(folder_.path());
   EXPECT_EQ(refused.code(), Code::kCorrupt);

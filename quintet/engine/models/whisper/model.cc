@@ -1,15 +1,11 @@
 #include "quintet/engine/models/whisper/model.h"
 
 #include <algorithm>
-#include <span>
 #include <system_error>
 #include <vector>
 
 #include "quintet/core/file.h"
-#include "quintet/engine/models/whisper/layers.h"
-#include "quintet/engine/models/whisper/source.h"
 #include "quintet/io/formats/packed.h"
-#include "quintet/io/formats/safetensors.h"
 
 namespace quintet::whisper {
 namespace {
@@ -36,20 +32,6 @@ Result<std::string> read_optional_json(const fs::path& folder, const char* name)
   std::error_code ignored;
   if (!fs::exists(folder / name, ignored)) return std::string();
   return read_json(folder, name);
-}
-
-Result<void> read_description(const io::WeightFile& source, const fs::path& folder, Model& model) {
-  QT_TRY(const std::string config, read_json(folder, kConfig));
-  if (source.format == "ct2") {
-    QT_TRY(model.config, config_from_ct2(source));
-    QT_TRY(model.generation, generation_from_ct2(config));
-  } else {
-    QT_TRY(const std::string generation, read_optional_json(folder, kGeneration));
-    QT_TRY(model.config, config_from_json(config));
-    QT_TRY(model.generation, generation_from_json(config, generation));
-  }
-  QT_TRY(model.tokenizer_json, read_optional_json(folder, kTokenizer));
-  return {};
 }
 
 Result<std::string> packed_field(const io::WeightFile& file, const char* key) {
@@ -139,6 +121,20 @@ int64_t largest_input(const Config& c) {
 
 }  // namespace
 
+Result<void> read_description(const io::WeightFile& source, const fs::path& folder, Model& model) {
+  QT_TRY(const std::string config, read_json(folder, kConfig));
+  if (source.format == "ct2") {
+    QT_TRY(model.config, config_from_ct2(source));
+    QT_TRY(model.generation, generation_from_ct2(config));
+  } else {
+    QT_TRY(const std::string generation, read_optional_json(folder, kGeneration));
+    QT_TRY(model.config, config_from_json(config));
+    QT_TRY(model.generation, generation_from_json(config, generation));
+  }
+  QT_TRY(model.tokenizer_json, read_optional_json(folder, kTokenizer));
+  return {};
+}
+
 uint64_t Model::weight_bytes() const {
   uint64_t bytes = 0;
   for (const auto& [name, tensor] : packed.tensors.tensors) bytes += tensor.bytes.size();
@@ -164,105 +160,6 @@ Result<void> save_packed(const Model& model, const fs::path& file) {
                            {kTokenizer, model.tokenizer_json},
                            {kOriginalBytes, std::to_string(model.original_bytes)}},
                           entries);
-}
-
-namespace {
-
-std::vector<std::byte> stored_as(std::span<const float> values, DType dtype) {
-  std::vector<std::byte> bytes(values.size() * static_cast<size_t>(dtype_bytes(dtype)));
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (dtype == DType::kF16) {
-      const uint16_t half = f16_from_f32(values[i]);
-      std::copy_n(reinterpret_cast<const std::byte*>(&half), 2, bytes.data() + 2 * i);
-    } else {
-      std::copy_n(reinterpret_cast<const std::byte*>(&values[i]), 4, bytes.data() + 4 * i);
-    }
-  }
-  return bytes;
-}
-
-// Cuts a layer into the tensors that a Hugging Face file holds.
-class HuggingFaceTensors {
- public:
-  explicit HuggingFaceTensors(DType dtype) : dtype_(dtype) {}
-
-  void add(const LayerSpec& spec, const DenseLayer& layer) {
-    const auto parts = static_cast<int64_t>(spec.hugging_face.size());
-    const int64_t rows = spec.n / parts;
-    const bool norm = spec.kind == LayerKind::kNorm;
-    for (int64_t p = 0; p < parts; ++p) {
-      const std::string& stem = spec.hugging_face[static_cast<size_t>(p)];
-      const Shape shape = norm                            ? Shape{rows}
-                          : spec.kind == LayerKind::kConv ? Shape{rows, spec.k / 3, 3}
-                                                          : Shape{rows, spec.k};
-      add_part(spec.kind == LayerKind::kTable ? stem : stem + ".weight", shape, layer.weight, p);
-      if (!layer.bias.empty() && !stem.ends_with("k_proj")) {
-        add_part(stem + ".bias", {rows}, layer.bias, p);
-      }
-    }
-  }
-
-  Result<void> write(const fs::path& file) const {
-    std::vector<io::TensorEntry> entries;
-    for (const Tensor& t : tensors_) entries.push_back({t.name, dtype_, t.shape, t.bytes});
-    return io::write_safetensors(file, entries, {{"format", "pt"}});
-  }
-
- private:
-  struct Tensor {
-    std::string name;
-    Shape shape;
-    std::vector<std::byte> bytes;
-  };
-
-  void add_part(const std::string& name, const Shape& shape, const std::vector<float>& values,
-                int64_t part) {
-    const auto count = static_cast<size_t>(element_count(shape));
-    tensors_.push_back(
-        {name, shape,
-         stored_as(std::span(values).subspan(static_cast<size_t>(part) * count, count), dtype_)});
-  }
-
-  DType dtype_;
-  std::vector<Tensor> tensors_;
-};
-
-}  // namespace
-
-Result<void> export_hugging_face(const fs::path& source, const fs::path& folder, DType dtype) {
-  const auto write = [&]() -> Result<void> {
-    Model model;
-    QT_TRY(const io::WeightFile weights, io::read_weights(source));
-    if (weights.format == "packed") {
-      return Error(Code::kUnsupported,
-                   "is packed already; Hugging Face files are made from the published weights");
-    }
-    std::error_code error;
-    const fs::path from = fs::is_directory(source, error) ? source : source.parent_path();
-    QT_TRY_VOID(read_description(weights, from, model));
-    HuggingFaceTensors tensors(dtype);
-    for (const LayerSpec& spec : layer_specs(model.config)) {
-      QT_TRY(const DenseLayer layer, read_layer(weights, spec));
-      tensors.add(spec, layer);
-    }
-    fs::create_directories(folder, error);
-    if (error) {
-      return Error(Code::kIo, folder.string() + ": cannot be made: " + error.message());
-    }
-    if (fs::equivalent(from, folder, error)) {
-      return Error(Code::kInvalidArgument,
-                   "is also the output; its files would be replaced: use another folder");
-    }
-    // The weights first: they are what a full disk refuses.
-    QT_TRY_VOID(tensors.write(folder / "model.safetensors"));
-    QT_TRY_VOID(write_file_atomically(folder / kConfig, config_to_json(model.config)));
-    QT_TRY_VOID(write_file_atomically(folder / kGeneration, generation_to_json(model.generation)));
-    if (!model.tokenizer_json.empty()) {
-      QT_TRY_VOID(write_file_atomically(folder / kTokenizer, model.tokenizer_json));
-    }
-    return {};
-  };
-  return write().with(source.string());
 }
 
 Session::Session(const Model& model, ThreadPool& pool, int64_t max_sequences, bool baseline)

@@ -40,6 +40,10 @@ struct Model {
 Result<std::unique_ptr<Model>> load_model(const std::filesystem::path& path,
                                           std::optional<Precision> precision, ThreadPool& pool);
 
+// Fills in configuration and tokenizer of the published model whose weights are `source`.
+Result<void> read_description(const io::WeightFile& source, const std::filesystem::path& folder,
+                              Model& model);
+
 // Writes the model as one packed file, which loads by mapping.
 Result<void> save_packed(const Model& model, const std::filesystem::path& file);
 
