@@ -112,7 +112,7 @@ Result<Evaluation> evaluate(const Flags& flags, const Globals& globals) {
   evaluation.timings.load = model.load_milliseconds();
   ProgressBar progress(globals);
   for (const eval::DataItem& item : evaluation.items) {
-    progress.update("items", evaluation.scored.size(), evaluation.items.size());
+    progress.update("items", evaluation.scored.size(), evaluation.items.size(), plain_count);
     if (const auto scored = score_item(model, item, options, evaluation); !scored) {
       return data_error(scored.error()).with(flags.data + ": line " + std::to_string(item.line));
     }

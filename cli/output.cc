@@ -35,7 +35,10 @@ std::string human_bytes(uint64_t bytes) {
 ProgressBar::ProgressBar(const Globals& globals)
     : visible_(!globals.quiet && ::isatty(STDERR_FILENO) == 1) {}
 
-void ProgressBar::update(std::string_view label, uint64_t done, uint64_t total) {
+std::string seconds(uint64_t count) { return std::to_string(count) + " s"; }
+std::string plain_count(uint64_t count) { return std::to_string(count); }
+
+void ProgressBar::update(std::string_view label, uint64_t done, uint64_t total, Amount amount) {
   if (!visible_) return;
   const auto now = std::chrono::steady_clock::now();
   if (drawn_ && now - last_ < kRedraw) return;
@@ -43,14 +46,14 @@ void ProgressBar::update(std::string_view label, uint64_t done, uint64_t total) 
   drawn_ = true;
   const std::string name(label.substr(0, 40));
   if (total == 0) {
-    std::fprintf(stderr, "\r\033[K%s %s", name.c_str(), done > 0 ? human_bytes(done).c_str() : "");
+    std::fprintf(stderr, "\r\033[K%s %s", name.c_str(), done > 0 ? amount(done).c_str() : "");
   } else {
     constexpr int kWidth = 24;
     const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
     const auto filled = static_cast<size_t>(share * kWidth);
     const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
     std::fprintf(stderr, "\r\033[K%s [%s] %3.0f %% of %s", name.c_str(), bar.c_str(), 100 * share,
-                 human_bytes(total).c_str());
+                 amount(total).c_str());
   }
   std::fflush(stderr);
 }

@@ -15,6 +15,8 @@ namespace quintet::cli {
 int fail(const Error& error);
 
 std::string human_bytes(uint64_t bytes);  // "145.2 MB"
+std::string seconds(uint64_t count);      // "12 s"
+std::string plain_count(uint64_t count);  // "12"
 
 // A line that redraws itself, only where stderr is a terminal and --quiet is not given.
 class ProgressBar {
@@ -24,8 +26,10 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  // `total` 0: unknown. Draws ten times a second at most.
-  void update(std::string_view label, uint64_t done, uint64_t total);
+  // How much of a whole is done, and how people write such amounts ("12 s", "3.4 MB"). `total` 0:
+  // unknown. Draws ten times a second at most.
+  using Amount = std::string (*)(uint64_t);
+  void update(std::string_view label, uint64_t done, uint64_t total, Amount amount);
   void clear();
 
  private:

@@ -29,7 +29,7 @@ int run_pull(const PullArguments& arguments, const Globals& globals) {
   io::PullOptions options;
   options.force = arguments.force;
   options.progress = [&](const io::PullProgress& progress) {
-    bar.update(label_of(progress), progress.done_bytes, progress.total_bytes);
+    bar.update(label_of(progress), progress.done_bytes, progress.total_bytes, human_bytes);
     return true;
   };
   const Result<io::PullReport> report = io::pull_model(arguments.name, options);

@@ -139,8 +139,9 @@ int run(const Flags& flags, const Globals& globals) {
   json results = json::array();
   int exit_code = 0;
   for (const std::string& file : flags.files) {
-    options->on_progress = [&](double seconds) {
-      progress.update(file + ", seconds", static_cast<uint64_t>(seconds), 0);
+    options->on_progress = [&](double done, double total) {
+      progress.update(file, static_cast<uint64_t>(done), static_cast<uint64_t>(std::ceil(total)),
+                      seconds);
     };
     auto transcript = transcribe_one(*model, file, *options);
     progress.clear();

@@ -82,7 +82,8 @@ Result<Transcript> Transcriber::run(WindowReader& reader) {
         std::max<int64_t>(1, std::llround(advance * kernels::kMelSampleRateHz));
     begin += std::min(advance_samples, static_cast<int64_t>(samples.size()));
     if (options_.on_progress) {
-      options_.on_progress(static_cast<double>(begin) / kernels::kMelSampleRateHz);
+      options_.on_progress(static_cast<double>(begin) / kernels::kMelSampleRateHz,
+                           reader.expected_seconds());
     }
   }
   transcript_.duration_seconds =

@@ -84,7 +84,8 @@ struct TranscribeOptions {
 
   // Called from the transcribing thread.
   std::function<void(const Segment&)> on_segment = {};
-  std::function<void(double done_seconds)> on_progress = {};
+  std::function<void(double done_seconds, double total_seconds)> on_progress =
+      {};                     // Total 0: unknown.
   std::stop_token stop = {};  // Requested: the result is the error kCancelled.
 };
 

@@ -43,4 +43,13 @@ Result<std::span<const float>> WindowReader::window(int64_t start, int64_t count
                                                  static_cast<size_t>(std::min(count, available)));
 }
 
+double WindowReader::expected_seconds() const {
+  if (reader_ == nullptr) {
+    return static_cast<double>(samples_.size()) / static_cast<double>(io::kAudioRateHz);
+  }
+  const io::AudioInfo& info = reader_->info();
+  if (info.frames <= 0 || info.sample_rate_hz <= 0) return 0;
+  return static_cast<double>(info.frames) / static_cast<double>(info.sample_rate_hz);
+}
+
 }  // namespace quintet::speech

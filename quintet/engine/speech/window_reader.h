@@ -22,6 +22,9 @@ class WindowReader {
   // Errors: as AudioReader::read; kInvalidArgument for NaN or infinite samples in memory.
   Result<std::span<const float>> window(int64_t start, int64_t count);
 
+  // Length of all of it, or 0 where the file does not say.
+  double expected_seconds() const;
+
   // Samples seen so far; all of them once a window came back short.
   int64_t samples_seen() const { return begin_ + static_cast<int64_t>(buffer_.size()); }
 
