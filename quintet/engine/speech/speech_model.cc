@@ -6,6 +6,7 @@
 
 #include "quintet/core/check.h"
 #include "quintet/engine/models/whisper/model.h"
+#include "quintet/engine/speech/stopwatch.h"
 #include "quintet/engine/speech/transcriber.h"
 #include "quintet/engine/speech/vocabulary.h"
 #include "quintet/io/catalogue/store.h"
@@ -77,10 +78,6 @@ Result<void> check_options(const TranscribeOptions& options) {
   return {};
 }
 
-double milliseconds_since(speech::Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(speech::Clock::now() - start).count();
-}
-
 }  // namespace
 
 SpeechModel::SpeechModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -118,7 +115,7 @@ Result<SpeechModel> SpeechModel::load_file(const std::filesystem::path& path,
   }
   impl->vocabulary = *vocabulary;
   impl->mel = std::make_unique<kernels::MelFilter>(impl->model->config.mel_bins);
-  impl->load_milliseconds = milliseconds_since(started);
+  impl->load_milliseconds = speech::milliseconds_since(started);
   return SpeechModel(std::move(impl));
 }
 

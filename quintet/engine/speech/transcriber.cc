@@ -10,10 +10,6 @@
 namespace quintet::speech {
 namespace {
 
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
 // Below this peak a window holds nothing but rounding: 3 steps of 16-bit audio, -80 dB. The model
 // would invent text for it.
 constexpr float kSilentPeak = 1e-4f;

@@ -2,7 +2,6 @@
 // timestamps.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>

@@ -12,10 +12,6 @@
 namespace quintet::speech {
 namespace {
 
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
 struct Prompt {
   std::vector<int32_t> tokens;
   size_t start = 0;  // Index of <|startoftranscript|>.

@@ -1,13 +1,13 @@
 // Decoding of one encoded window: language, prompt, rules, and temperatures until one is accepted.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "quintet/core/result.h"
 #include "quintet/engine/models/whisper/model.h"
+#include "quintet/engine/speech/stopwatch.h"
 #include "quintet/engine/speech/transcript.h"
 #include "quintet/engine/speech/vocabulary.h"
 
@@ -50,7 +50,6 @@ struct DecodedWindow {
 // Adds to timings.prefill, timings.decode, timings.tokens; sets timings.first_token once, counted
 // from `started`.
 // Errors: kCancelled.
-using Clock = std::chrono::steady_clock;
 Result<DecodedWindow> decode_window(whisper::Session& session, const io::BpeTokenizer& tokenizer,
                                     const whisper::GenerationConfig& generation,
                                     const Vocabulary& vocabulary, const WindowRequest& request,

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "quintet/core/cpu.h"
-#include "quintet/kernels/gemm/guarded.h"
 #include "quintet/kernels/gemm/level_test.h"
+#include "quintet/kernels/vec/kernel_testing.h"
 
 namespace quintet::kernels {
 namespace {
@@ -57,7 +57,7 @@ TEST_P(Gelu, KeepsZeroInfinityAndNan) {
 
 TEST_P(Gelu, ValueDoesNotDependOnItsPlaceNorReachPastTheEnd) {
   for (int64_t n = 1; n <= 40; ++n) {
-    Guarded<float> x(n);
+    GuardedArray<float> x(n);
     for (float& v : x) v = 0.7f;
     gelu(x.data(), n);
     float alone = 0.7f;

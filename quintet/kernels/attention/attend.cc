@@ -20,27 +20,8 @@ struct AttendKernels {
 }  // namespace
 }  // namespace quintet::kernels
 
-namespace quintet::kernels::f32x4 {
-namespace {
-#include "quintet/kernels/attention/attend_kernel.inc"
-}  // namespace
-}  // namespace quintet::kernels::f32x4
-
-QT_ISA_BEGIN(QT_TARGET_AVX2)
-namespace quintet::kernels::f32x8 {
-namespace {
-#include "quintet/kernels/attention/attend_kernel.inc"
-}  // namespace
-}  // namespace quintet::kernels::f32x8
-QT_ISA_END
-
-QT_ISA_BEGIN(QT_TARGET_AVX512)
-namespace quintet::kernels::f32x16 {
-namespace {
-#include "quintet/kernels/attention/attend_kernel.inc"
-}  // namespace
-}  // namespace quintet::kernels::f32x16
-QT_ISA_END
+#define QT_KERNEL_SOURCE "quintet/kernels/attention/attend_kernel.inc"
+#include "quintet/kernels/vec/every_variant.inc"
 
 namespace quintet::kernels {
 

@@ -15,9 +15,9 @@
 #include "quintet/core/cpu.h"
 #include "quintet/kernels/gemm/gemm_kernels.h"
 #include "quintet/kernels/gemm/gemm_ref.h"
-#include "quintet/kernels/gemm/guarded.h"
 #include "quintet/kernels/gemm/level_test.h"
 #include "quintet/kernels/quantize/quantize.h"
+#include "quintet/kernels/vec/kernel_testing.h"
 
 namespace quintet::kernels {
 namespace {
@@ -120,16 +120,16 @@ class Product {
   WeightFormat format_;
   int64_t m_;
   int64_t depth_;
-  Guarded<float> x_;
-  Guarded<bf16> x16_;
-  Guarded<int8_t> x8_;
-  Guarded<float> x_scales_;
-  Guarded<int32_t> x_sums_;
-  Guarded<std::byte> panels_;
-  Guarded<float> scales_;
+  GuardedArray<float> x_;
+  GuardedArray<bf16> x16_;
+  GuardedArray<int8_t> x8_;
+  GuardedArray<float> x_scales_;
+  GuardedArray<int32_t> x_sums_;
+  GuardedArray<std::byte> panels_;
+  GuardedArray<float> scales_;
   PackedWeights w_;
-  Guarded<float> bias_;
-  Guarded<float> y_;
+  GuardedArray<float> bias_;
+  GuardedArray<float> y_;
   std::vector<float> expected_;
 };
 
@@ -267,7 +267,7 @@ TEST_P(GemmLevel, OverlappingRowsAreReadAsWindows) {
   constexpr int64_t kStride = 8;
   for (const int64_t m : {1, 6, 13}) {
     // One float in front shifts every row off the boundaries of vectors.
-    Guarded<float> line(1 + (m - 1) * kStride + kK);
+    GuardedArray<float> line(1 + (m - 1) * kStride + kK);
     std::mt19937 random(3);
     for (float& v : line) v = small_integer(random);
     const MatrixView<const float> x = {line.data() + 1, m, kK, kStride};

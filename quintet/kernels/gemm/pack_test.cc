@@ -7,7 +7,7 @@
 
 #include "quintet/core/aligned.h"
 #include "quintet/kernels/gemm/gemm.h"
-#include "quintet/kernels/gemm/guarded.h"
+#include "quintet/kernels/vec/kernel_testing.h"
 
 namespace quintet::kernels {
 namespace {
@@ -22,8 +22,8 @@ TEST(PackWeights, UnpackedWeightIsTheRoundedOriginal) {
       for (const int64_t k : {1, 2, 3, 5, 64}) {
         std::vector<float> w(static_cast<size_t>(n * k));
         for (float& v : w) v = uniform(random);
-        Guarded<std::byte> panels(packed_bytes(format, n, k));
-        Guarded<float> scales(panel_count(n) * kPanelWidth);
+        GuardedArray<std::byte> panels(packed_bytes(format, n, k));
+        GuardedArray<float> scales(panel_count(n) * kPanelWidth);
         const bool quantized = format == WeightFormat::kI8;
         pack_weights(format, matrix<const float>(w.data(), n, k), panels.data(),
                      quantized ? scales.data() : nullptr);

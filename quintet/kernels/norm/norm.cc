@@ -10,27 +10,8 @@
 #include "quintet/kernels/vec/f32x8.h"
 #include "quintet/kernels/vec/select.h"
 
-namespace quintet::kernels::f32x4 {
-namespace {
-#include "quintet/kernels/norm/norm_kernel.inc"
-}  // namespace
-}  // namespace quintet::kernels::f32x4
-
-QT_ISA_BEGIN(QT_TARGET_AVX2)
-namespace quintet::kernels::f32x8 {
-namespace {
-#include "quintet/kernels/norm/norm_kernel.inc"
-}  // namespace
-}  // namespace quintet::kernels::f32x8
-QT_ISA_END
-
-QT_ISA_BEGIN(QT_TARGET_AVX512)
-namespace quintet::kernels::f32x16 {
-namespace {
-#include "quintet/kernels/norm/norm_kernel.inc"
-}  // namespace
-}  // namespace quintet::kernels::f32x16
-QT_ISA_END
+#define QT_KERNEL_SOURCE "quintet/kernels/norm/norm_kernel.inc"
+#include "quintet/kernels/vec/every_variant.inc"
 
 namespace quintet::kernels {
 

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "quintet/core/cpu.h"
-#include "quintet/kernels/gemm/guarded.h"
 #include "quintet/kernels/gemm/level_test.h"
 #include "quintet/kernels/quantize/quantize_kernels.h"
+#include "quintet/kernels/vec/kernel_testing.h"
 
 namespace quintet::kernels {
 namespace {
@@ -34,16 +34,16 @@ struct Rows {
   QuantizedRows view() { return {data.data(), scales.size(), stride, scales.data(), sums.data()}; }
 
   int64_t stride;
-  Guarded<int8_t> data;
-  Guarded<float> scales;
-  Guarded<int32_t> sums;
+  GuardedArray<int8_t> data;
+  GuardedArray<float> scales;
+  GuardedArray<int32_t> sums;
 };
 
 TEST_P(Quantize, RowsEqualTheDefinitionBitForBit) {
   std::mt19937 random(11);
   std::normal_distribution<float> normal;
   for (int64_t cols = 1; cols <= 70; ++cols) {
-    Guarded<float> x(3 * cols);
+    GuardedArray<float> x(3 * cols);
     for (float& v : x) v = normal(random);
     Rows q(3, cols);
     quantize_rows(matrix<const float>(x.data(), 3, cols), q.view());
@@ -113,12 +113,12 @@ TEST_P(Quantize, NothingIsWrittenBetweenTheRows) {
 TEST_P(Quantize, Bf16RowsEqualTheScalarConversionAndArePadded) {
   std::mt19937 random(2);
   for (int64_t cols = 1; cols <= 40; ++cols) {
-    Guarded<float> x(2 * cols);
+    GuardedArray<float> x(2 * cols);
     // Any bits at all: subnormals, infinities and NaN too.
     for (float& v : x) v = std::bit_cast<float>(static_cast<uint32_t>(random()));
     x[0] = std::bit_cast<float>(0x7f800001u);
     const int64_t stride = padded_depth(WeightFormat::kBF16, cols);
-    Guarded<bf16> y(2 * stride);
+    GuardedArray<bf16> y(2 * stride);
     for (bf16& v : y) v.bits = 0x1234;
     convert_rows(matrix<const float>(x.data(), 2, cols), {y.data(), 2, cols, stride});
     for (int64_t i = 0; i < 2; ++i) {
@@ -133,12 +133,12 @@ TEST_P(Quantize, Bf16RowsEqualTheScalarConversionAndArePadded) {
 TEST_P(Quantize, ArraysOfEveryHalfAndBf16EqualTheScalarConversion) {
   constexpr int64_t kAll = 65536;
   for (const int64_t n : {kAll, kAll - 1, kAll - 15, int64_t{1}}) {
-    Guarded<bf16> brain(n);
-    Guarded<uint16_t> half(n);
+    GuardedArray<bf16> brain(n);
+    GuardedArray<uint16_t> half(n);
     for (int64_t i = 0; i < n; ++i) {
       brain[i].bits = half[i] = static_cast<uint16_t>(kAll - n + i);
     }
-    Guarded<float> y(n);
+    GuardedArray<float> y(n);
     bf16_to_f32_array(brain.data(), y.data(), n);
     for (int64_t i = 0; i < n; ++i) {
       ASSERT_EQ(std::bit_cast<uint32_t>(y[i]), uint32_t{brain[i].bits} << 16);

@@ -24,27 +24,8 @@ struct SoftmaxKernels {
 }  // namespace
 }  // namespace quintet::kernels
 
-namespace quintet::kernels::f32x4 {
-namespace {
-#include "quintet/kernels/softmax/softmax_kernel.inc"
-}  // namespace
-}  // namespace quintet::kernels::f32x4
-
-QT_ISA_BEGIN(QT_TARGET_AVX2)
-namespace quintet::kernels::f32x8 {
-namespace {
-#include "quintet/kernels/softmax/softmax_kernel.inc"
-}  // namespace
-}  // namespace quintet::kernels::f32x8
-QT_ISA_END
-
-QT_ISA_BEGIN(QT_TARGET_AVX512)
-namespace quintet::kernels::f32x16 {
-namespace {
-#include "quintet/kernels/softmax/softmax_kernel.inc"
-}  // namespace
-}  // namespace quintet::kernels::f32x16
-QT_ISA_END
+#define QT_KERNEL_SOURCE "quintet/kernels/softmax/softmax_kernel.inc"
+#include "quintet/kernels/vec/every_variant.inc"
 
 namespace quintet::kernels {
 namespace {

@@ -62,6 +62,9 @@ class GuardedArray {
 
   T* data() { return data_; }
   T& operator[](int64_t i) { return data_[i]; }
+  int64_t size() const { return static_cast<int64_t>(count_); }
+  T* begin() { return data_; }
+  T* end() { return data_ + count_; }
   std::vector<T> copy() const { return {data_, data_ + count_}; }
 
  private:
