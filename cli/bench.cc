@@ -73,7 +73,7 @@ Result<void> measure(std::vector<Setting>& settings, const Flags& flags, const G
   ProgressBar progress(globals);
   return eval::interleave(settings.size(), flags.repeat, [&](size_t i, int round) -> Result<void> {
     Setting& setting = settings[i];
-    progress.update("round", static_cast<uint64_t>(round + 1), static_cast<uint64_t>(flags.repeat),
+    progress.update("round", static_cast<uint64_t>(round) + 1, static_cast<uint64_t>(flags.repeat),
                     plain_count);
     const std::optional<double> before = package_energy_joules();
     QT_TRY(const Transcript transcript,

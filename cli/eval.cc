@@ -94,7 +94,7 @@ Result<Evaluation> evaluate(const Flags& flags, const Globals& globals) {
   evaluation.metric = eval::find_metric(flags.metric);
   if (evaluation.metric == nullptr) {
     std::string known;
-    for (const eval::Metric& m : eval::all_metrics()) known += " " + std::string(m.name);
+    for (const eval::Metric& m : eval::all_metrics()) known.append(" ").append(m.name);
     return Error(Code::kInvalidArgument,
                  "--metric \"" + flags.metric + "\" is unknown; there are" + known);
   }

@@ -5,6 +5,8 @@
 namespace quintet::whisper {
 namespace {
 
+float query_scale(int64_t head_dim) { return 1.0f / std::sqrt(static_cast<float>(head_dim)); }
+
 // Collects the layers of one transformer block; both published formats nest names in prefixes.
 class BlockSpecs {
  public:
@@ -15,7 +17,7 @@ class BlockSpecs {
         ct2_(side + "/layer_" + std::to_string(index) + "/"),
         hugging_face_("model." + side + ".layers." + std::to_string(index) + "."),
         d_(d_model),
-        query_scale_(1.0f / std::sqrt(static_cast<float>(d_model / heads))) {}
+        query_scale_(query_scale(d_model / heads)) {}
 
   void norm(const char* name, const char* ct2, const char* hugging_face) {
     specs_.push_back(
