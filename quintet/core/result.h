@@ -34,9 +34,11 @@ class Error {
   Code code() const { return code_; }
   const std::string& message() const { return message_; }
 
-  // Puts where it happened in front: `error.with("model.bin")` reads "model.bin: ...".
+  // Puts where it happened in front: `error.with("model.bin")` reads "model.bin: ...". A message
+  // that begins so already stays as it is.
   Error with(std::string_view context) && {
-    message_ = std::string(context) + ": " + message_;
+    const std::string prefix = std::string(context) + ": ";
+    if (!message_.starts_with(prefix)) message_.insert(0, prefix);
     return std::move(*this);
   }
 

@@ -79,5 +79,11 @@ TEST(ResultDeathTest, ValueOfAFailedResultEndsTheProgramWithItsMessage) {
   EXPECT_DEATH(static_cast<void>(half(7).value()), "odd: 7");
 }
 
+TEST(Error, ContextThatTheMessageHasAlreadyIsNotRepeated) {
+  EXPECT_EQ(Error(Code::kIo, "a.bin: is cut off").with("a.bin").message(), "a.bin: is cut off");
+  EXPECT_EQ(Error(Code::kIo, "a.bin is cut off").with("a.bin").message(),
+            "a.bin: a.bin is cut off");
+}
+
 }  // namespace
 }  // namespace quintet
