@@ -13,6 +13,8 @@ void add_speech_flags(CLI::App& command, SpeechFlags& flags) {
       ->capture_default_str();
   command.add_option("--beams", flags.beams, "Width of the beam search; 1: greedy")
       ->capture_default_str();
+  command.add_flag("--full-length", flags.full_length,
+                   "Encode 30 s for every window, however short the audio");
 }
 
 Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& globals) {
@@ -25,6 +27,7 @@ Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags) {
   TranscribeOptions options;
   options.language = flags.language;
   options.beams = flags.beams;
+  options.exact_length = !flags.full_length;
   if (flags.task == "translate") {
     options.task = Task::kTranslate;
   } else if (flags.task != "transcribe") {

@@ -15,14 +15,15 @@ struct SpeechFlags {
   std::string language;
   std::string task = "transcribe";
   int beams = 1;
+  bool full_length = false;
 };
 
-// --model, --baseline, --language, --task, --beams.
+// --model, --baseline, --language, --task, --beams, --full-length.
 void add_speech_flags(CLI::App& command, SpeechFlags& flags);
 
 Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& globals);
 
-// Language, task and beams; the rest are defaults. Errors: kInvalidArgument for the task.
+// Language, task, beams and length; the rest are defaults. Errors: kInvalidArgument for the task.
 Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags);
 
 // {"load": ..., "preprocess": ..., ...}: milliseconds, to the microsecond.

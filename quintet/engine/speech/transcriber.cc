@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quintet/engine/speech/exact_length.h"
 #include "quintet/engine/speech/segments.h"
 #include "quintet/engine/speech/stationarity.h"
 #include "quintet/engine/speech/word_alignment.h"
@@ -89,9 +90,8 @@ Result<Transcript> Transcriber::run(WindowReader& reader) {
   return std::move(transcript_);
 }
 
-void Transcriber::encode(const Window& window) {
+void Transcriber::encode(const Window& window, int64_t frames) {
   const auto preprocessing = Clock::now();
-  const int64_t frames = model_.config.mel_frames();
   const auto mel = session_.encoder().mel(frames);
   kernels::normalize_log_mel(mel, mel_.log_mel(window.samples, mel, pool_));
   const auto audible = static_cast<int64_t>(window.samples.size()) / kernels::kMelHopSamples;
@@ -120,15 +120,32 @@ WindowRequest Transcriber::make_request() const {
           .steady_noise = steady_noise_};
 }
 
+// Encodes no more than there is to hear, first; where the text does not pass, the whole window.
+Result<DecodedWindow> Transcriber::decode(const Window& window) {
+  const int64_t full = model_.config.mel_frames();
+  const int64_t exact = encoder_frames(std::ssize(window.samples), full);
+  const auto run = [&](int64_t frames, const TranscribeOptions& options) -> Result<DecodedWindow> {
+    encode(window, frames);
+    QT_TRY_VOID(choose_language());
+    return decode_window(session_, *model_.tokenizer, model_.generation, vocabulary_,
+                         make_request(), options, started_, transcript_.timings);
+  };
+  if (options_.exact_length && session_.runtime().fuse && exact < full) {
+    const bool begins_here = !language_;
+    TranscribeOptions once = options_;
+    once.temperatures.resize(1);
+    QT_TRY(DecodedWindow decoded, run(exact, once));
+    if (decoded.accepted) return decoded;
+    if (begins_here) language_.reset();
+  }
+  return run(full, options_);
+}
+
 // Returns by how many seconds to advance.
 Result<double> Transcriber::transcribe_window(const Window& window) {
   if (inaudible(window.samples)) return window.seconds();
-  encode(window);
   const bool detected_here = !language_;
-  QT_TRY_VOID(choose_language());
-  QT_TRY(const DecodedWindow decoded,
-         decode_window(session_, *model_.tokenizer, model_.generation, vocabulary_, make_request(),
-                       options_, started_, transcript_.timings));
+  QT_TRY(const DecodedWindow decoded, decode(window));
   if (!options_.condition_on_previous || decoded.temperature > 0.5f) previous_.clear();
   if (decoded.silent(options_)) {
     // A window without speech says nothing about the language of the next.

@@ -36,7 +36,8 @@ class Transcriber {
   };
 
   Result<void> choose_language();
-  void encode(const Window& window);
+  void encode(const Window& window, int64_t frames);
+  Result<DecodedWindow> decode(const Window& window);
   Result<double> transcribe_window(const Window& window);
   void finish_segment(Segment segment);
   WindowRequest make_request() const;

@@ -81,6 +81,9 @@ struct TranscribeOptions {
   float no_speech_threshold = 0.6f;    // Above it, and below min_average_log_prob: silence.
   bool condition_on_previous = false;  // Windows continue the text of those before.
   uint64_t seed = 0;                   // Of the samples.
+  // The encoder runs over the audio there is and a margin, and over the whole window only where the
+  // text then fails the thresholds above. false: always the whole window, as published.
+  bool exact_length = true;
 
   // Called from the transcribing thread.
   std::function<void(const Segment&)> on_segment = {};

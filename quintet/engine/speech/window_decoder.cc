@@ -156,7 +156,8 @@ Result<DecodedWindow> decode_window(whisper::Session& session, const io::BpeToke
     window.temperature = temperature;
     window.text = tokenizer.decode(text_tokens(window.tokens, v));
     window.compression_ratio = compression_ratio(window.text);
-    if (accepted(window, options)) break;
+    window.accepted = accepted(window, options);
+    if (window.accepted) break;
   }
   return window;
 }

@@ -41,6 +41,7 @@ struct DecodedWindow {
   float no_speech_probability = 0;
   float temperature = 0;
   bool steady_noise = false;
+  bool accepted = false;  // Likely, not repetitive, or silent. Otherwise the last temperature's.
 
   // The model hears no speech, and either finds the text itself unlikely or hears steady noise.
   bool silent(const TranscribeOptions& options) const;
