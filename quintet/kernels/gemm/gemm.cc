@@ -23,6 +23,17 @@ const GemmKernels& gemm_kernels(WeightFormat format, Isa isa) {
   return gemm_kernels_base(format);
 }
 
+const UnsignedTiles& unsigned_tiles(Isa isa) {
+#if defined(__x86_64__)
+  if (isa >= Isa::kAvx512) return unsigned_tiles_avx512();
+  if (isa == Isa::kAvxVnni) return unsigned_tiles_avx_vnni();
+  if (isa == Isa::kAvx2) return unsigned_tiles_avx2();
+#else
+  static_cast<void>(isa);
+#endif
+  return unsigned_tiles_base();
+}
+
 }  // namespace internal
 
 namespace {

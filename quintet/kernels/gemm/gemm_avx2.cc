@@ -19,6 +19,8 @@
 #define QT_OP_F32(W, SUM) "vfmadd231ps %%ymm14, %%ymm" W ", %%ymm" SUM "\n\t"
 // The second operand is unsigned (the weights), the first signed (x).
 #define QT_OP_I8_VNNI(W, SUM) "%{vex%} vpdpbusd %%ymm14, %%ymm" W ", %%ymm" SUM "\n\t"
+// The same with x unsigned and the weights signed.
+#define QT_OP_U8_VNNI(W, SUM) "%{vex%} vpdpbusd %%ymm" W ", %%ymm14, %%ymm" SUM "\n\t"
 // bfloat16: both halves of every word become float32, even inputs first. ymm15 masks the upper half.
 #define QT_LOADW_EVEN(AT, W) \
   QT_LOADW_PLAIN(AT, W) "vpslld $16, %%ymm" W ", %%ymm" W "\n\t"
@@ -30,6 +32,9 @@
 #define QT_LOADW_WIDEN(AT, W) "vpmovzxbw " AT ", %%ymm" W "\n\t"
 #define QT_LOADX_WIDEN(AT) \
   "vpbroadcastd " AT ", %%xmm14\n\tvpmovsxbw %%xmm14, %%ymm14\n\t"
+#define QT_LOADW_WIDEN_SIGNED(AT, W) "vpmovsxbw " AT ", %%ymm" W "\n\t"
+#define QT_LOADX_WIDEN_UNSIGNED(AT) \
+  "vpbroadcastd " AT ", %%xmm14\n\tvpmovzxbw %%xmm14, %%ymm14\n\t"
 #define QT_OP_I8(W, SUM) \
   "vpmaddwd %%ymm14, %%ymm" W ", %%ymm15\n\tvpaddd %%ymm15, %%ymm" SUM ", %%ymm" SUM "\n\t"
 
@@ -46,6 +51,9 @@
 #define QT_LINE_F32(ROWS) QT_LINE(ROWS, "32", QT_LOADW_PLAIN, QT_LOADX_F32, QT_OP_F32)
 #define QT_LINE_I8_VNNI(ROWS) QT_LINE(ROWS, "32", QT_LOADW_PLAIN, QT_LOADX_WORD, QT_OP_I8_VNNI)
 #define QT_LINE_I8(ROWS) QT_LINE(ROWS, "16", QT_LOADW_WIDEN, QT_LOADX_WIDEN, QT_OP_I8)
+#define QT_LINE_U8_VNNI(ROWS) QT_LINE(ROWS, "32", QT_LOADW_PLAIN, QT_LOADX_WORD, QT_OP_U8_VNNI)
+#define QT_LINE_U8(ROWS) \
+  QT_LINE(ROWS, "16", QT_LOADW_WIDEN_SIGNED, QT_LOADX_WIDEN_UNSIGNED, QT_OP_I8)
 #define QT_LINE_BF16(ROWS) \
   QT_LINE(ROWS, "32", QT_LOADW_EVEN, QT_LOADX_EVEN, QT_OP_F32) \
   QT_LINE(ROWS, "32", QT_LOADW_ODD, QT_LOADX_ODD, QT_OP_F32)
@@ -130,6 +138,10 @@ QT_KERNELS(F32, f32, 64, QT_STORE2)
 QT_KERNELS(BF16, bf16, 64, QT_STORE2)
 QT_KERNELS(I8, i8, 32, QT_FOLD2)
 QT_KERNELS(I8_VNNI, i8_vnni, 64, QT_STORE2)
+QT_KERNELS(U8, u8, 32, QT_FOLD2)
+QT_KERNELS(U8_VNNI, u8_vnni, 64, QT_STORE2)
+QT_KERNEL(tile_1_u8, 32, QT_ZERO_1, QT_LINE_U8(QT_ROWS_1), QT_STORE_1(QT_FOLD2))
+QT_KERNEL(tile_1_u8_vnni, 64, QT_ZERO_1, QT_LINE_U8_VNNI(QT_ROWS_1), QT_STORE_1(QT_STORE2))
 QT_KERNEL(tile_1_f32, 256, QT_ZERO_4, QT_WIDE(QT_LOADX_F32, QT_OP_F32), QT_STORE_WIDE)
 QT_KERNEL(tile_1_bf16, 64, QT_ZERO_1, QT_LINE_BF16(QT_ROWS_1), QT_STORE_1(QT_STORE2))
 QT_KERNEL(tile_1_i8, 32, QT_ZERO_1, QT_LINE_I8(QT_ROWS_1), QT_STORE_1(QT_FOLD2))
@@ -215,6 +227,18 @@ const GemmKernels& gemm_kernels_avx2(WeightFormat format) {
 
 const GemmKernels& gemm_kernels_avx_vnni(WeightFormat format) {
   return format == WeightFormat::kI8 ? kI8Vnni : gemm_kernels_avx2(format);
+}
+
+const UnsignedTiles& unsigned_tiles_avx2() {
+  static constexpr UnsignedTiles kTiles = {tile_1_u8, tile_2_u8, tile_3_u8,
+                                           tile_4_u8, tile_5_u8, tile_6_u8};
+  return kTiles;
+}
+
+const UnsignedTiles& unsigned_tiles_avx_vnni() {
+  static constexpr UnsignedTiles kTiles = {tile_1_u8_vnni, tile_2_u8_vnni, tile_3_u8_vnni,
+                                           tile_4_u8_vnni, tile_5_u8_vnni, tile_6_u8_vnni};
+  return kTiles;
 }
 
 }  // namespace quintet::kernels::internal

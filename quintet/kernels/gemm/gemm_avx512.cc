@@ -23,6 +23,8 @@
 #define QT_OP_BF16(X, W, SUM) "vdpbf16ps %%zmm" X ", %%zmm" W ", %%zmm" SUM "\n\t"
 // The second operand is unsigned (the weights), the first signed (x).
 #define QT_OP_I8(X, W, SUM) "vpdpbusd %%zmm" X ", %%zmm" W ", %%zmm" SUM "\n\t"
+// The same with x unsigned and the weights signed.
+#define QT_OP_U8(X, W, SUM) "vpdpbusd %%zmm" W ", %%zmm" X ", %%zmm" SUM "\n\t"
 // bfloat16 without vdpbf16ps: both halves of every word become float32. zmm30 masks the upper half.
 #define QT_LOADW_EVEN(AT, W) "vpslld $16, " AT ", %%zmm" W "\n\t"
 #define QT_LOADX_EVEN(AT, X) "vpslld $16, " AT "%{1to16%}, %%zmm" X "\n\t"
@@ -53,6 +55,7 @@
 #define QT_LINE_BF16(ROWS, XO, WO) \
   QT_LINE(ROWS, XO, WO, QT_LOADW_PLAIN, QT_LOADX_WORD, QT_OP_BF16)
 #define QT_LINE_I8(ROWS, XO, WO) QT_LINE(ROWS, XO, WO, QT_LOADW_PLAIN, QT_LOADX_WORD, QT_OP_I8)
+#define QT_LINE_U8(ROWS, XO, WO) QT_LINE(ROWS, XO, WO, QT_LOADW_PLAIN, QT_LOADX_WORD, QT_OP_U8)
 #define QT_LINE_BF16_AS_F32(ROWS, XO, WO) \
   QT_LINE(ROWS, XO, WO, QT_LOADW_EVEN, QT_LOADX_EVEN, QT_OP_F32) \
   QT_LINE(ROWS, XO, WO, QT_LOADW_ODD, QT_LOADX_ODD, QT_OP_F32)
@@ -136,13 +139,15 @@
           "zmm28", "zmm29", "zmm30", "zmm31"); \
   }
 
-#define QT_KERNELS(FORMAT, NAME) \
+#define QT_TILES(FORMAT, NAME) \
   QT_KERNEL(tile_1_##NAME, QT_ZERO_1, QT_LINE_##FORMAT, QT_ROWS_1, QT_STORE_1) \
   QT_KERNEL(tile_2_##NAME, QT_ZERO_2, QT_LINE_##FORMAT, QT_ROWS_2, QT_STORE_2) \
   QT_KERNEL(tile_3_##NAME, QT_ZERO_3, QT_LINE_##FORMAT, QT_ROWS_3, QT_STORE_3) \
   QT_KERNEL(tile_4_##NAME, QT_ZERO_4, QT_LINE_##FORMAT, QT_ROWS_4, QT_STORE_4) \
   QT_KERNEL(tile_5_##NAME, QT_ZERO_5, QT_LINE_##FORMAT, QT_ROWS_5, QT_STORE_5) \
-  QT_KERNEL(tile_6_##NAME, QT_ZERO_6, QT_LINE_##FORMAT, QT_ROWS_6, QT_STORE_6) \
+  QT_KERNEL(tile_6_##NAME, QT_ZERO_6, QT_LINE_##FORMAT, QT_ROWS_6, QT_STORE_6)
+#define QT_KERNELS(FORMAT, NAME) \
+  QT_TILES(FORMAT, NAME) \
   QT_KERNEL(pair_##NAME, QT_ZERO_2, QT_PAIR_##FORMAT, , QT_STORE_2)
 
 // clang-format on
@@ -155,6 +160,7 @@ namespace {
 
 QT_KERNELS(F32, f32)
 QT_KERNELS(I8, i8)
+QT_TILES(U8, u8)
 QT_KERNELS(BF16, bf16)
 // Even inputs first, then odd ones, each in its own fused step: the same order of k as everywhere,
 // but vdpbf16ps rounds differently and flushes subnormals, so the two levels differ in the last
@@ -268,6 +274,12 @@ constexpr GemmKernels kBf16AsF32 = {"bf16 avx512",
 const GemmKernels& gemm_kernels_avx512(WeightFormat format) {
   if (format == WeightFormat::kBF16) return kBf16AsF32;
   return format == WeightFormat::kF32 ? kF32 : kI8;
+}
+
+const UnsignedTiles& unsigned_tiles_avx512() {
+  static constexpr UnsignedTiles kTiles = {tile_1_u8, tile_2_u8, tile_3_u8,
+                                           tile_4_u8, tile_5_u8, tile_6_u8};
+  return kTiles;
 }
 
 const GemmKernels& gemm_kernels_vdpbf16ps() { return kBf16; }

@@ -32,7 +32,10 @@ Sum<format> add_products(Sum<format> sum, uint32_t w, uint32_t x) {
   }
 }
 
-template <WeightFormat format, int rows>
+// Weights unsigned and x signed, or the other way round.
+enum class Signs { kSignedX, kUnsignedX };
+
+template <WeightFormat format, int rows, Signs signs = Signs::kSignedX>
 void tile_base(const void* x, int64_t x_stride, const std::byte* panel, int64_t groups,
                void* tile) {
   const auto* x_bytes = static_cast<const std::byte*>(x);
@@ -46,7 +49,8 @@ void tile_base(const void* x, int64_t x_stride, const std::byte* panel, int64_t 
         std::memcpy(&x_word, x_bytes + r * x_stride + g * 4, 4);
         std::memcpy(w.data(), panel + g * kPanelLineBytes + column * 4, sizeof w);
         for (size_t c = 0; c < w.size(); ++c) {
-          sums[c] = add_products<format>(sums[c], w[c], x_word);
+          sums[c] = signs == Signs::kSignedX ? add_products<format>(sums[c], w[c], x_word)
+                                             : add_products<format>(sums[c], x_word, w[c]);
         }
       }
       std::memcpy(out + (r * kPanelWidth + column) * 4, sums.data(), sizeof sums);
@@ -94,6 +98,15 @@ const GemmKernels& gemm_kernels_base(WeightFormat format) {
                                          kernels_base<WeightFormat::kBF16>("bf16 base"),
                                          kernels_base<WeightFormat::kI8>("i8 base")};
   return kTables[static_cast<size_t>(format)];
+}
+
+const UnsignedTiles& unsigned_tiles_base() {
+  constexpr auto kI8 = WeightFormat::kI8;
+  static constexpr UnsignedTiles kTiles = {
+      tile_base<kI8, 1, Signs::kUnsignedX>, tile_base<kI8, 2, Signs::kUnsignedX>,
+      tile_base<kI8, 3, Signs::kUnsignedX>, tile_base<kI8, 4, Signs::kUnsignedX>,
+      tile_base<kI8, 5, Signs::kUnsignedX>, tile_base<kI8, 6, Signs::kUnsignedX>};
+  return kTiles;
 }
 
 }  // namespace quintet::kernels::internal

@@ -1,4 +1,5 @@
-// The inner kernels of gemm.cc, one table per format and instruction set. Internal to gemm/.
+// The inner kernels of the packed products, one table per format and instruction set. Internal to
+// the kernels that walk panels.
 #pragma once
 
 #include <array>
@@ -67,5 +68,16 @@ const GemmKernels& gemm_kernels_vdpbf16ps();
 
 // The kernels that gemm_* runs at level `isa`.
 const GemmKernels& gemm_kernels(WeightFormat format, Isa isa);
+
+// int8 with the signs the other way round: x is unsigned and the panels are signed bytes. For x that
+// are never negative, such as attention weights, it has one bit more and needs no correction.
+using UnsignedTiles = std::array<TileFn, kTileRows>;
+const UnsignedTiles& unsigned_tiles_base();
+#if defined(__x86_64__)
+const UnsignedTiles& unsigned_tiles_avx2();
+const UnsignedTiles& unsigned_tiles_avx_vnni();
+const UnsignedTiles& unsigned_tiles_avx512();
+#endif
+const UnsignedTiles& unsigned_tiles(Isa isa);
 
 }  // namespace quintet::kernels::internal

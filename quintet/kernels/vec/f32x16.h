@@ -37,6 +37,10 @@ inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {
   const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(z), 23);
   return _mm512_castsi512_ps(_mm512_maskz_add_epi32(kept, _mm512_castps_si512(x), exponent));
 }
+inline F32 from_i32(const int32_t* p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
+inline void store_low_bytes(uint8_t* p, F32 x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(x)));
+}
 inline float sum_lanes(F32 x) {
   const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

@@ -13,6 +13,7 @@ namespace quintet::kernels::f32x4 {
 
 using F32 __attribute__((vector_size(16))) = float;
 using U32 __attribute__((vector_size(16))) = uint32_t;
+using I32 __attribute__((vector_size(16))) = int32_t;
 constexpr int64_t kLanes = 4;
 
 inline F32 broadcast(float x) { return F32{x, x, x, x}; }
@@ -40,6 +41,17 @@ inline F32 maximum(F32 a, F32 b) { return a > b ? a : b; }
 inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {
   const U32 scaled = reinterpret_cast<U32>(x) + (reinterpret_cast<U32>(z) << 23);
   return reinterpret_cast<F32>(scaled & reinterpret_cast<U32>(t >= broadcast(limit)));
+}
+// kLanes integers, as floats.
+inline F32 from_i32(const int32_t* p) {
+  I32 x;
+  std::memcpy(&x, p, sizeof(x));
+  return __builtin_convertvector(x, F32);
+}
+// The lowest byte of each lane's bits.
+inline void store_low_bytes(uint8_t* p, F32 x) {
+  const U32 bits = reinterpret_cast<U32>(x);
+  for (int i = 0; i < kLanes; ++i) p[i] = static_cast<uint8_t>(bits[i]);
 }
 inline float sum_lanes(F32 x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 inline float largest_lane(F32 x) { return std::max(std::max(x[0], x[2]), std::max(x[1], x[3])); }

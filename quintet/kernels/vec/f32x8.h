@@ -41,6 +41,15 @@ inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {
   return _mm256_and_ps(_mm256_castsi256_ps(scaled),
                        _mm256_cmp_ps(t, _mm256_set1_ps(limit), _CMP_GE_OQ));
 }
+inline F32 from_i32(const int32_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+inline void store_low_bytes(uint8_t* p, F32 x) {
+  const __m256i low = _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0xff));
+  const __m128i words =
+      _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+}
 inline float sum_lanes(F32 x) {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));

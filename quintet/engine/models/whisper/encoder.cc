@@ -19,19 +19,34 @@ void add_rows(nn::Runtime& run, const float* table, MatrixView<float> x) {
   });
 }
 
+int64_t ffn_rows(const Config& config, int threads, bool fuse) {
+  return fuse ? threads * nn::RowBlocks::kRows : config.audio_positions;
+}
+
 }  // namespace
 
-EncoderState::EncoderState(const Config& config, kernels::WeightFormat attention, int threads)
+EncoderState::EncoderState(const Config& config, EncoderAttention attention, int threads, bool fuse)
     : mel_bins_(config.mel_bins),
       d_model_(config.d_model),
       mel_((config.mel_frames() + 2) * config.mel_bins),
       conv_((config.mel_frames() + 1) * config.d_model),
       x_(config.audio_positions * config.d_model),
       h_(config.audio_positions * config.d_model),
-      wide_(config.audio_positions * std::max(3 * config.d_model, config.encoder_ffn)),
-      kv_(attention, config.encoder_heads, config.d_model / config.encoder_heads,
-          config.audio_positions),
-      attention_(threads, config.d_model / config.encoder_heads, config.audio_positions) {}
+      qkv_(config.audio_positions * 3 * config.d_model),
+      ffn_(ffn_rows(config, threads, fuse) * config.encoder_ffn),
+      blocks_(threads, std::max(config.d_model, config.encoder_ffn) + 3) {
+  const int64_t head_dim = config.d_model / config.encoder_heads;
+  if (attention == EncoderAttention::kInt8) {
+    QT_CHECK(fuse);
+    int8_attention_.emplace(config.encoder_heads, head_dim, config.audio_positions);
+    return;
+  }
+  const auto format = attention == EncoderAttention::kF32 ? kernels::WeightFormat::kF32
+                                                          : kernels::WeightFormat::kBF16;
+  float_attention_.emplace(FloatAttention{
+      nn::PackedKeyValues(format, config.encoder_heads, head_dim, config.audio_positions),
+      nn::AttentionScratch(threads, head_dim, config.audio_positions)});
+}
 
 MatrixView<float> EncoderState::mel(int64_t frames) {
   QT_CHECK_LE((frames + 2) * mel_bins_, mel_.size());
@@ -43,46 +58,116 @@ MatrixView<const float> EncoderState::output() const {
 }
 
 size_t EncoderState::bytes() const {
-  return static_cast<size_t>(mel_.size() + conv_.size() + x_.size() + h_.size() + wide_.size()) *
-             sizeof(float) +
-         kv_.bytes() + attention_.bytes();
+  const auto floats = static_cast<size_t>(mel_.size() + conv_.size() + x_.size() + h_.size() +
+                                          qkv_.size() + ffn_.size());
+  const size_t attention = int8_attention_ ? int8_attention_->bytes()
+                                           : float_attention_->kv.bytes() +
+                                                 float_attention_->scratch.bytes();
+  return floats * sizeof(float) + blocks_.bytes() + attention;
 }
+
+// One pass over `positions` positions; the activations are those of the state.
+class EncoderPass {
+ public:
+  EncoderPass(const Weights& weights, EncoderState& state)
+      : weights_(weights),
+        state_(state),
+        t_(state.positions_),
+        d_(state.d_model_),
+        ffn_width_(weights.encoder.front().fc1.w.n),
+        x_(matrix(state.x_.data(), t_, d_)),
+        h_(matrix(state.h_.data(), t_, d_)),
+        qkv_(matrix(state.qkv_.data(), t_, 3 * d_)) {}
+
+  // x = gelu(conv2(gelu(conv1(mel)))) + positions. A kernel of 3 frames at stride s reads 3
+  // neighbouring frames, which lie side by side: each convolution is a matrix product over
+  // overlapping rows.
+  void stem(nn::Runtime& run) {
+    const int64_t frames = 2 * t_;
+    // Frame `frames` of the mel was possibly used by a longer window before: it pads this one.
+    std::fill_n(state_.mel(frames).row(frames), state_.mel_bins_, 0.0f);
+    const MatrixView<const float> mel{state_.mel_.data(), frames, 3 * state_.mel_bins_,
+                                      state_.mel_bins_};
+    const auto conv = matrix(state_.conv_.data() + d_, frames, d_);
+    const MatrixView<const float> conv_pairs{state_.conv_.data(), t_, 3 * d_, 2 * d_};
+    nn::linear(run, weights_.conv1, mel, conv, {nn::Activation::kGelu});       // [2t, D]
+    nn::linear(run, weights_.conv2, conv_pairs, x_, {nn::Activation::kGelu});  // [t, D]
+    add_rows(run, weights_.encoder_positions, x_);
+  }
+
+  void first_queries(nn::Runtime& run) {
+    state_.blocks_.for_each(run, t_, [&](nn::Runtime& own, int64_t, int64_t first, int64_t count) {
+      before_attention(own, weights_.encoder.front(), first, count);
+    });
+  }
+
+  // Layer `i` from its queries, keys and values to those of the next, or to the output.
+  void layer(nn::Runtime& run, size_t i) {
+    attention(run);
+    state_.blocks_.for_each(
+        run, t_, [&](nn::Runtime& own, int64_t lane, int64_t first, int64_t count) {
+          after_attention(own, weights_.encoder[i], lane, first, count);
+          if (i + 1 < weights_.encoder.size()) {
+            before_attention(own, weights_.encoder[i + 1], first, count);
+          } else {
+            nn::layer_norm(own, weights_.encoder_norm, x_.rows_from(first, count),
+                           h_.rows_from(first, count));
+          }
+        });
+  }
+
+ private:
+  void before_attention(nn::Runtime& run, const EncoderLayer& layer, int64_t first, int64_t count) {
+    const auto h = h_.rows_from(first, count);
+    const auto qkv = qkv_.rows_from(first, count);
+    nn::layer_norm(run, layer.norm1, x_.rows_from(first, count), h);  // h = norm1(x)   [rows, D]
+    nn::linear(run, layer.qkv, h, qkv);                               // q, k, v        [rows, 3D]
+    if (state_.int8_attention_) state_.int8_attention_->quantize(first, qkv);
+  }
+
+  // h = attention over all positions  [t, D]
+  void attention(nn::Runtime& run) {
+    if (state_.int8_attention_) {
+      state_.int8_attention_->pack(run, qkv_);
+      state_.int8_attention_->attend(run, h_);
+      return;
+    }
+    auto& [kv, scratch] = *state_.float_attention_;
+    kv.pack(run, columns(qkv_, d_, d_), columns(qkv_, 2 * d_, d_));
+    nn::attend_packed(run, columns(qkv_, 0, d_), kv, scratch, h_);
+  }
+
+  void after_attention(nn::Runtime& run, const EncoderLayer& layer, int64_t lane, int64_t first,
+                       int64_t count) {
+    const auto x = x_.rows_from(first, count);
+    const auto h = h_.rows_from(first, count);
+    float* lane_ffn = state_.ffn_.data() + lane * nn::RowBlocks::kRows * ffn_width_;
+    const auto ffn = matrix(lane_ffn, count, ffn_width_);
+    nn::linear(run, layer.out, h, x, {.add = true});              // x += out(attention)
+    nn::layer_norm(run, layer.norm2, x, h);                       // h = norm2(x)
+    nn::linear(run, layer.fc1, h, ffn, {nn::Activation::kGelu});  // gelu(fc1(h))       [rows, ffn]
+    nn::linear(run, layer.fc2, ffn, x, {.add = true});            // x += fc2(...)
+  }
+
+  const Weights& weights_;
+  EncoderState& state_;
+  int64_t t_;
+  int64_t d_;
+  int64_t ffn_width_;
+  MatrixView<float> x_;    // Residual stream, [t, D].
+  MatrixView<float> h_;    // [t, D]
+  MatrixView<float> qkv_;  // [t, 3D]
+};
 
 void encode(nn::Runtime& run, const Config& config, const Weights& weights, int64_t frames,
             EncoderState& state) {
   QT_CHECK(frames >= 2 && frames % 2 == 0);
-  const int64_t mel_bins = config.mel_bins;
-  const int64_t d = config.d_model;
-  const int64_t t = frames / 2;
-  state.positions_ = t;
-
-  // A kernel of 3 frames at stride s reads 3 neighbouring frames, which lie side by side: each
-  // convolution is a matrix product over overlapping rows. Frame `frames` of the mel was possibly
-  // used by a longer window before: it pads this one.
-  std::fill_n(state.mel(frames).row(frames), mel_bins, 0.0f);
-  const MatrixView<const float> mel{state.mel_.data(), frames, 3 * mel_bins, mel_bins};
-  const auto conv = matrix(state.conv_.data() + d, frames, d);
-  const MatrixView<const float> conv_pairs{state.conv_.data(), t, 3 * d, 2 * d};
-  const auto x = matrix(state.x_.data(), t, d);
-  const auto h = matrix(state.h_.data(), t, d);
-  const auto qkv = matrix(state.wide_.data(), t, 3 * d);
-  const auto ffn = matrix(state.wide_.data(), t, config.encoder_ffn);
-
-  nn::linear(run, weights.conv1, mel, conv, {nn::Activation::kGelu});      // gelu(conv1)  [2t, D]
-  nn::linear(run, weights.conv2, conv_pairs, x, {nn::Activation::kGelu});  // gelu(conv2)  [t, D]
-  add_rows(run, weights.encoder_positions, x);                             // x + positions
-
-  for (const EncoderLayer& layer : weights.encoder) {
-    nn::layer_norm(run, layer.norm1, x, h);  // h = norm1(x)       [t, D]
-    nn::linear(run, layer.qkv, h, qkv);      // q, k, v            [t, 3D]
-    state.kv_.pack(run, columns(qkv, d, d), columns(qkv, 2 * d, d));
-    nn::attend_packed(run, columns(qkv, 0, d), state.kv_, state.attention_, h);
-    nn::linear(run, layer.out, h, x, {.add = true});              // x += out(attention)
-    nn::layer_norm(run, layer.norm2, x, h);                       // h = norm2(x)
-    nn::linear(run, layer.fc1, h, ffn, {nn::Activation::kGelu});  // gelu(fc1(h))       [t, ffn]
-    nn::linear(run, layer.fc2, ffn, x, {.add = true});            // x += fc2(...)
-  }
-  nn::layer_norm(run, weights.encoder_norm, x, h);
+  QT_CHECK_LE(frames, config.mel_frames());
+  state.positions_ = frames / 2;
+  EncoderPass pass(weights, state);
+  pass.stem(run);
+  pass.first_queries(run);
+  for (size_t i = 0; i < weights.encoder.size(); ++i) pass.layer(run, i);
 }
 
 }  // namespace quintet::whisper

@@ -100,9 +100,13 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
   return model;
 }
 
-// vdpbf16ps runs at half the rate of float32 FMA on Intel's servers (gemm_bench prints both): with
-// many queries to a head, bfloat16 would save memory that is not the limit and cost time that is.
-constexpr WeightFormat kEncoderAttention = WeightFormat::kF32;
+// bfloat16 models keep float32 here: vdpbf16ps runs at half the rate of float32 FMA on Intel's
+// servers (gemm_bench prints both).
+EncoderAttention encoder_attention(Precision precision, const Config& config, bool fuse) {
+  const bool fits = config.d_model / config.encoder_heads <= kernels::kMaxInt8HeadDim;
+  return precision == Precision::kInt8 && fits && fuse ? EncoderAttention::kInt8
+                                                       : EncoderAttention::kF32;
+}
 
 // The cross-attention cache is read once per token and bound by memory: half the bytes pay on every
 // processor.
@@ -168,7 +172,8 @@ Session::Session(const Model& model, ThreadPool& pool, int64_t max_sequences, bo
       scratch_(std::max(model.config.mel_frames(), model.config.text_positions),
                largest_input(model.config)),
       runtime_{pool, scratch_, !baseline},
-      encoder_(model.config, kEncoderAttention, pool.threads()),
+      encoder_(model.config, encoder_attention(model.packed.precision, model.config, !baseline),
+               pool.threads(), !baseline),
       decoder_(runtime_, model.config, model.weights, cross_cache_format(model.packed.precision),
                max_sequences) {}
 
