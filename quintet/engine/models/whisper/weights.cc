@@ -22,13 +22,13 @@ bool is_matrix(LayerKind kind) {
   return kind == LayerKind::kLinear || kind == LayerKind::kConv || kind == LayerKind::kEmbedding;
 }
 
-// Convolutions stay at float32 in int8 models: they see the raw spectrogram, are the most sensitive
+// Convolutions are bfloat16 in int8 models: they see the raw spectrogram, are the most sensitive
 // stage and 3 % of the work.
 WeightFormat format_of(LayerKind kind, Precision precision) {
   switch (precision) {
     case Precision::kF32: return WeightFormat::kF32;
     case Precision::kBF16: return WeightFormat::kBF16;
-    case Precision::kInt8: return kind == LayerKind::kConv ? WeightFormat::kF32 : WeightFormat::kI8;
+    case Precision::kInt8: return kind == LayerKind::kConv ? WeightFormat::kBF16 : WeightFormat::kI8;
   }
   return WeightFormat::kF32;
 }
