@@ -28,7 +28,8 @@ WeightFormat format_of(LayerKind kind, Precision precision) {
   switch (precision) {
     case Precision::kF32: return WeightFormat::kF32;
     case Precision::kBF16: return WeightFormat::kBF16;
-    case Precision::kInt8: return kind == LayerKind::kConv ? WeightFormat::kBF16 : WeightFormat::kI8;
+    case Precision::kInt8:
+      return kind == LayerKind::kConv ? WeightFormat::kBF16 : WeightFormat::kI8;
   }
   return WeightFormat::kF32;
 }
