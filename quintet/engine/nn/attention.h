@@ -74,4 +74,17 @@ void attend_packed(Runtime& run, MatrixView<const float> q, const PackedKeyValue
                    AttentionScratch& scratch, MatrixView<float> out,
                    const AttentionObserver* observer = nullptr);
 
+// Queries that attend to the same keys: rows [first, first + rows) of q, at most
+// AttentionScratch::kQueryBlock of them, to `kv`.
+struct AttentionGroup {
+  const PackedKeyValues* kv;
+  int64_t first;
+  int64_t rows;
+};
+
+// One head of one group on the thread that owns `lane`.
+void attend_head(MatrixView<const float> q, const AttentionGroup& group, int64_t head, int64_t lane,
+                 AttentionScratch& scratch, MatrixView<float> out,
+                 const AttentionObserver* observer = nullptr);
+
 }  // namespace quintet::nn

@@ -91,7 +91,7 @@ class AttendPacked : public testing::TestWithParam<std::tuple<Isa, Case>> {
 
   Case case_ = std::get<1>(GetParam());
   ThreadPool pool_{3};
-  InputScratch input_{1, 1};
+  InputScratch input_{1, 1, 1, 1};
   Runtime run_{pool_, input_};
   PackedKeyValues kv_{case_.format, kHeads, kDim, kMaxKeys};
   AttentionScratch scratch_{3, kDim, kMaxKeys};

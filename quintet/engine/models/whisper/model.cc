@@ -114,6 +114,11 @@ WeightFormat cross_cache_format(Precision precision) {
   return precision == Precision::kF32 ? WeightFormat::kF32 : WeightFormat::kBF16;
 }
 
+// Longest row that any layer reads.
+int64_t widest_input(const Config& c) {
+  return std::max({3 * c.mel_bins, 3 * c.d_model, c.encoder_ffn, c.decoder_ffn});
+}
+
 // Largest input of any layer in values, with room for the padding of one group.
 int64_t largest_input(const Config& c) {
   const int64_t conv =
@@ -170,7 +175,7 @@ Session::Session(const Model& model, ThreadPool& pool, int64_t max_sequences, bo
     : model_(model),
       max_sequences_(max_sequences),
       scratch_(std::max(model.config.mel_frames(), model.config.text_positions),
-               largest_input(model.config)),
+               largest_input(model.config), pool.threads(), widest_input(model.config)),
       runtime_{pool, scratch_, !baseline},
       encoder_(model.config, encoder_attention(model.packed.precision, model.config, !baseline),
                pool.threads(), !baseline),
