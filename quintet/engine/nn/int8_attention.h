@@ -28,7 +28,8 @@ class Int8Attention {
   size_t bytes() const;
 
  private:
-  kernels::QuantizedRows head_rows(const AlignedArray<int8_t>& bytes, const AlignedArray<float>& scales,
+  kernels::QuantizedRows head_rows(const AlignedArray<int8_t>& bytes,
+                                   const AlignedArray<float>& scales,
                                    const AlignedArray<int32_t>& sums, int64_t head) const;
   kernels::Int8KeyValues head_key_values(int64_t head) const;
 

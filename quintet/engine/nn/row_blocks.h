@@ -21,9 +21,9 @@ class RowBlocks {
   // `widest`: values in a row of the widest input of a layer, padding included.
   RowBlocks(int threads, int64_t widest);
 
-  // Calls body(run, lane, first, count) for blocks that cover [0, rows). Each call gets a runtime of
-  // one thread with scratch of its own; calls with equal lane never overlap. Without fusion there is
-  // one block, and `run` itself.
+  // Calls body(run, lane, first, count) for blocks that cover [0, rows). Each call gets a runtime
+  // of one thread with scratch of its own; calls with equal lane never overlap. Without fusion
+  // there is one block, and `run` itself.
   template <typename Body>
   void for_each(Runtime& run, int64_t rows, Body&& body) {
     if (!run.fuse) return body(run, int64_t{0}, int64_t{0}, rows);

@@ -11,7 +11,7 @@ namespace quintet::speech {
 // Whisper was trained on windows of 30 s. Given less, it answers the same as long as some silence
 // follows the speech and the window does not become much shorter than it ever saw: measured in
 // docs/decisions, "exact length". A window whose text does not pass is run again at full length.
-inline constexpr int64_t kSilenceFrames = 200;   // 2 s after the last sample.
+inline constexpr int64_t kSilenceFrames = 200;    // 2 s after the last sample.
 inline constexpr int64_t kShortestFrames = 1000;  // 10 s.
 
 // Frames of 10 ms that the encoder runs over for `samples` samples; even, at most `full_frames`.

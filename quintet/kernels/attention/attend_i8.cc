@@ -19,8 +19,8 @@ namespace {
 
 using internal::kTileRows;
 
-// Keys that share one scale of the attention weights. Their panels of keys and values (2 x 16 KiB at
-// d = 64) stay in the first-level cache while the tiles of a query block pass.
+// Keys that share one scale of the attention weights. Their panels of keys and values (2 x 16 KiB
+// at d = 64) stay in the first-level cache while the tiles of a query block pass.
 constexpr int64_t kKeyBlock = 256;
 constexpr float kLog2E = 1.44269504f;
 

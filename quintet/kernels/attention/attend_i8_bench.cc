@@ -1,11 +1,10 @@
-#include "quintet/kernels/attention/attend_i8.h"
-
 #include <benchmark/benchmark.h>
 
 #include <cmath>
 #include <vector>
 
 #include "quintet/core/aligned.h"
+#include "quintet/kernels/attention/attend_i8.h"
 #include "quintet/kernels/quantize/quantize.h"
 #include "quintet/kernels/vec/kernel_benching.h"
 
@@ -53,10 +52,10 @@ void attend_i8_head(benchmark::State& state, Isa isa) {
     run();
     benchmark::ClobberMemory();
   }
-  state.counters["Gop/s"] = benchmark::Counter(
-      4.0 * static_cast<double>(n) * static_cast<double>(n) * kDim *
-          static_cast<double>(state.iterations()) * 1e-9,
-      benchmark::Counter::kIsRate);
+  state.counters["Gop/s"] =
+      benchmark::Counter(4.0 * static_cast<double>(n) * static_cast<double>(n) * kDim *
+                             static_cast<double>(state.iterations()) * 1e-9,
+                         benchmark::Counter::kIsRate);
 }
 
 const int kRegistered = [] {

@@ -168,7 +168,8 @@ TEST_P(AttendI8, ZeroQueriesGiveTheMean) {
   const std::vector<float> out = head.attend(0, 1);
   for (int64_t c = 0; c < 64; ++c) {
     double mean = 0;
-    for (int64_t i = 0; i < 300; ++i) mean += static_cast<double>(head.v[static_cast<size_t>(i * 64 + c)]);
+    for (int64_t i = 0; i < 300; ++i)
+      mean += static_cast<double>(head.v[static_cast<size_t>(i * 64 + c)]);
     EXPECT_NEAR(static_cast<double>(out[static_cast<size_t>(c)]), mean / 300, 5.5 / 127 / 2);
   }
 }
@@ -178,7 +179,8 @@ TEST_P(AttendI8, OneKeyThatStandsOutGivesItsValue) {
   const std::vector<float> out = head.attend(0, 1);
   const Expected expected = reference(head, 0);
   for (int64_t c = 0; c < 64; ++c) {
-    EXPECT_NEAR(static_cast<double>(out[static_cast<size_t>(c)]), expected.out[static_cast<size_t>(c)], 0.03);
+    EXPECT_NEAR(static_cast<double>(out[static_cast<size_t>(c)]),
+                expected.out[static_cast<size_t>(c)], 0.03);
   }
 }
 

@@ -69,8 +69,8 @@ const GemmKernels& gemm_kernels_vdpbf16ps();
 // The kernels that gemm_* runs at level `isa`.
 const GemmKernels& gemm_kernels(WeightFormat format, Isa isa);
 
-// int8 with the signs the other way round: x is unsigned and the panels are signed bytes. For x that
-// are never negative, such as attention weights, it has one bit more and needs no correction.
+// int8 with the signs the other way round: x is unsigned and the panels are signed bytes. For x
+// that are never negative, such as attention weights, it has one bit more and needs no correction.
 using UnsignedTiles = std::array<TileFn, kTileRows>;
 const UnsignedTiles& unsigned_tiles_base();
 #if defined(__x86_64__)

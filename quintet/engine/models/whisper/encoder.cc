@@ -60,9 +60,9 @@ MatrixView<const float> EncoderState::output() const {
 size_t EncoderState::bytes() const {
   const auto floats = static_cast<size_t>(mel_.size() + conv_.size() + x_.size() + h_.size() +
                                           qkv_.size() + ffn_.size());
-  const size_t attention = int8_attention_ ? int8_attention_->bytes()
-                                           : float_attention_->kv.bytes() +
-                                                 float_attention_->scratch.bytes();
+  const size_t attention = int8_attention_
+                               ? int8_attention_->bytes()
+                               : float_attention_->kv.bytes() + float_attention_->scratch.bytes();
   return floats * sizeof(float) + blocks_.bytes() + attention;
 }
 

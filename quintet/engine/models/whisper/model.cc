@@ -108,10 +108,12 @@ EncoderAttention encoder_attention(Precision precision, const Config& config, bo
                                                        : EncoderAttention::kF32;
 }
 
-// The cross-attention cache is read once per token and bound by memory: half the bytes pay on every
+// The cross-attention cache is read once per token and bound by memory: fewer bytes pay on every
 // processor.
-WeightFormat cross_cache_format(Precision precision) {
-  return precision == Precision::kF32 ? WeightFormat::kF32 : WeightFormat::kBF16;
+WeightFormat cross_cache_format(Precision precision, const Config& config) {
+  if (precision == Precision::kF32) return WeightFormat::kF32;
+  const bool fits = config.d_model / config.decoder_heads <= kernels::kMaxInt8HeadDim;
+  return precision != Precision::kBF16 && fits ? WeightFormat::kI8 : WeightFormat::kBF16;
 }
 
 // Longest row that any layer reads.
@@ -179,8 +181,8 @@ Session::Session(const Model& model, ThreadPool& pool, int64_t max_sequences, bo
       runtime_{pool, scratch_, !baseline},
       encoder_(model.config, encoder_attention(model.packed.precision, model.config, !baseline),
                pool.threads(), !baseline),
-      decoder_(runtime_, model.config, model.weights, cross_cache_format(model.packed.precision),
-               max_sequences) {}
+      decoder_(runtime_, model.config, model.weights,
+               cross_cache_format(model.packed.precision, model.config), max_sequences) {}
 
 void Session::encode(int64_t frames) {
   whisper::encode(runtime_, model_.config, model_.weights, frames, encoder_);
