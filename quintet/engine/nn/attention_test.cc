@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -91,7 +92,7 @@ class AttendPacked : public testing::TestWithParam<std::tuple<Isa, Case>> {
 
   Case case_ = std::get<1>(GetParam());
   ThreadPool pool_{3};
-  InputScratch input_{1, 1};
+  InputScratch input_{1, 1, 1, 1};
   Runtime run_{pool_, input_};
   PackedKeyValues kv_{case_.format, kHeads, kDim, kMaxKeys};
   AttentionScratch scratch_{3, kDim, kMaxKeys};
@@ -185,15 +186,18 @@ TEST_P(AttendPacked, TheObserverSeesTheWeightsOfEveryHeadAndQueryOnce) {
   EXPECT_EQ(seen, std::vector<int>(seen.size(), 1));
 }
 
+std::string case_name(const testing::TestParamInfo<std::tuple<Isa, Case>>& test) {
+  constexpr std::array kNames = {"_f32", "_bf16", "_i8"};
+  return std::string(isa_name(std::get<0>(test.param))) +
+         kNames[static_cast<size_t>(std::get<1>(test.param).format)];
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryIsa, AttendPacked,
                          testing::Combine(testing::ValuesIn(supported_isas()),
                                           testing::Values(Case{WeightFormat::kF32, 2e-5f},
-                                                          Case{WeightFormat::kBF16, 0.05f})),
-                         [](const auto& test) {
-                           return std::string(isa_name(std::get<0>(test.param))) +
-                                  (std::get<1>(test.param).format == WeightFormat::kF32 ? "_f32"
-                                                                                        : "_bf16");
-                         });
+                                                          Case{WeightFormat::kBF16, 0.05f},
+                                                          Case{WeightFormat::kI8, 0.08f})),
+                         case_name);
 
 }  // namespace
 }  // namespace quintet::nn

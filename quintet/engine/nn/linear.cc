@@ -4,6 +4,7 @@
 
 #include "quintet/core/check.h"
 #include "quintet/kernels/activation/activation.h"
+#include "quintet/kernels/gemv/int4.h"
 #include "quintet/kernels/norm/norm.h"
 #include "quintet/kernels/quantize/quantize.h"
 
@@ -22,21 +23,44 @@ constexpr int64_t kRowBlock = 96;
 // From this many rows on, threads share rows; below, they share output channels.
 constexpr int64_t kManyRows = 2 * kRowBlock;
 
+void norm_rows(const LayerNorm& norm, MatrixView<const float> x, MatrixView<float> y) {
+  for (int64_t t = 0; t < x.rows; ++t) {
+    kernels::layer_norm(x.row(t), norm.gamma, norm.beta, kLayerNormEps, y.row(t), x.cols);
+  }
+}
+
 // x in the format of the weights. Rows are independent, so blocks can be converted where they are
 // used.
 class Input {
  public:
+  // Converted into the scratch that all threads share.
   Input(Runtime& run, MatrixView<const float> x, WeightFormat format)
       : format_(format), float32_(x) {
-    if (format == WeightFormat::kI8) quantized_ = run.scratch.quantized(x.rows, x.cols);
+    if (is_quantized()) quantized_ = run.scratch.quantized(format, x.rows, x.cols);
     if (format == WeightFormat::kBF16) converted_ = run.scratch.converted(x.rows, x.cols);
+  }
+
+  // A few rows, normed (unless `norm` is null) and converted for one lane alone.
+  Input(Runtime& run, int64_t lane, const LayerNorm* norm, MatrixView<const float> x,
+        WeightFormat format)
+      : format_(format), float32_(x) {
+    if (norm != nullptr) {
+      const auto normed = run.scratch.lane_floats(lane, x.rows, x.cols);
+      norm_rows(*norm, x, normed);
+      float32_ = normed;
+    }
+    if (is_quantized()) {
+      quantized_ = run.scratch.lane_quantized(lane, format, x.rows, x.cols);
+    }
+    if (format == WeightFormat::kBF16) {
+      converted_ = run.scratch.lane_converted(lane, x.rows, x.cols);
+    }
+    convert(0, x.rows);
   }
 
   void convert(int64_t first, int64_t count) const {
     const auto x = float32_.rows_from(first, count);
-    if (format_ == WeightFormat::kI8) {
-      kernels::quantize_rows(x, quantized_.rows_from(first, count));
-    }
+    if (is_quantized()) kernels::quantize_rows(x, quantized_.rows_from(first, count));
     if (format_ == WeightFormat::kBF16) {
       kernels::convert_rows(x, converted_.rows_from(first, count));
     }
@@ -60,18 +84,42 @@ class Input {
         kernels::gemm_i8(quantized_.rows_from(first_row, rows), w, part, out, first_panel,
                          last_panel);
         break;
+      case WeightFormat::kI4:
+        kernels::gemm_i4(quantized_.rows_from(first_row, rows), w, part, out, first_panel,
+                         last_panel);
+        break;
     }
   }
 
  private:
+  bool is_quantized() const { return format_ == WeightFormat::kI8 || format_ == WeightFormat::kI4; }
+
   WeightFormat format_;
   MatrixView<const float> float32_;
   kernels::QuantizedRows quantized_;
   MatrixView<bf16> converted_;
 };
 
+// Even shares of the panels, so that one wait at the end is short; more of them than threads where
+// the layer is wide (the output head), so that a disturbed thread does not hold up the other.
+int64_t panel_shares(const Runtime& run, int64_t panels) {
+  constexpr int64_t kWide = 64;
+  return std::min(panels, run.pool.threads() * (panels >= kWide ? int64_t{8} : 1));
+}
+
+void multiply_few(Runtime& run, const LayerNorm* norm, const Linear& layer,
+                  MatrixView<const float> x, const Epilogue& epilogue, MatrixView<float> y) {
+  const int64_t panels = kernels::panel_count(layer.w.n);
+  const int64_t shares = panel_shares(run, panels);
+  run.pool.parallel_for_lanes(shares, [&](int64_t lane, int64_t s) {
+    const Input input(run, lane, norm, x, layer.w.format);
+    input.multiply(layer.w, epilogue, y, 0, x.rows, panels * s / shares, panels * (s + 1) / shares);
+  });
+}
+
 void multiply(Runtime& run, const Linear& layer, MatrixView<const float> x,
               const Epilogue& epilogue, MatrixView<float> y) {
+  if (x.rows <= kFewRows) return multiply_few(run, nullptr, layer, x, epilogue, y);
   const Input input(run, x, layer.w.format);
   const int64_t panels = kernels::panel_count(layer.w.n);
   if (x.rows >= kManyRows) {
@@ -84,11 +132,13 @@ void multiply(Runtime& run, const Linear& layer, MatrixView<const float> x,
     });
     return;
   }
-  input.convert(0, x.rows);
-  // Even shares, so that one wait at the end is short; more of them than threads where the layer is
-  // wide (the output head), so that a disturbed thread does not hold up the other.
-  constexpr int64_t kWide = 64;
-  const int64_t shares = std::min(panels, run.pool.threads() * (panels >= kWide ? int64_t{8} : 1));
+  if (layer.w.format != WeightFormat::kF32) {
+    const int64_t blocks = (x.rows + kFewRows - 1) / kFewRows;
+    run.pool.parallel_for(blocks, [&](int64_t b) {
+      input.convert(b * kFewRows, std::min(kFewRows, x.rows - b * kFewRows));
+    });
+  }
+  const int64_t shares = panel_shares(run, panels);
   run.pool.parallel_for(shares, [&](int64_t s) {
     input.multiply(layer.w, epilogue, y, 0, x.rows, panels * s / shares, panels * (s + 1) / shares);
   });
@@ -123,9 +173,8 @@ void layer_norm(Runtime& run, const LayerNorm& norm, MatrixView<const float> x,
                 MatrixView<float> y) {
   constexpr int64_t kRows = 32;
   run.pool.parallel_for((x.rows + kRows - 1) / kRows, [&](int64_t b) {
-    for (int64_t t = b * kRows; t < std::min((b + 1) * kRows, x.rows); ++t) {
-      kernels::layer_norm(x.row(t), norm.gamma, norm.beta, kLayerNormEps, y.row(t), x.cols);
-    }
+    const int64_t count = std::min(kRows, x.rows - b * kRows);
+    norm_rows(norm, x.rows_from(b * kRows, count), y.rows_from(b * kRows, count));
   });
 }
 
@@ -148,6 +197,47 @@ void linear(Runtime& run, const Linear& layer, MatrixView<const float> x, Matrix
   }
   AlignedArray<float> product(y.rows * y.cols);
   multiply_unfused(run, layer, x, matrix(product.data(), y.rows, y.cols), y, options);
+}
+
+void norm_linear(Runtime& run, const LayerNorm& norm, const Linear& layer,
+                 MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
+                 Activation activation) {
+  if (run.fuse && x.rows <= kFewRows) {
+    const Epilogue epilogue = {.bias = layer.bias, .gelu = activation == Activation::kGelu};
+    return multiply_few(run, &norm, layer, x, epilogue, y);
+  }
+  layer_norm(run, norm, x, h);
+  linear(run, layer, h, y, {.activation = activation});
+}
+
+void norm_linear_heads(Runtime& run, const LayerNorm& norm, const Linear& layer,
+                       MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
+                       const HeadLoop& loop, const HeadBody& body) {
+  // Panels of one head in one of the vectors.
+  const int64_t panels = x.cols / loop.heads / kernels::kPanelWidth;
+  const bool whole_panels = panels * loop.heads * kernels::kPanelWidth == x.cols;
+  const int64_t shares = std::min<int64_t>(loop.heads, run.pool.threads());
+  // With more threads than heads it pays to share out the panels of a head.
+  if (!run.fuse || x.rows > kFewRows || !whole_panels || shares < run.pool.threads()) {
+    norm_linear(run, norm, layer, x, h, y);
+    run.pool.parallel_for_lanes(loop.heads * loop.blocks, [&](int64_t lane, int64_t task) {
+      body(lane, task / loop.blocks, task % loop.blocks);
+    });
+    return;
+  }
+  run.pool.parallel_for_lanes(shares, [&](int64_t lane, int64_t s) {
+    const Input input(run, lane, &norm, x, layer.w.format);
+    const int64_t first = loop.heads * s / shares;
+    const int64_t last = loop.heads * (s + 1) / shares;
+    for (int64_t column = 0; column < layer.w.n / kernels::kPanelWidth;
+         column += loop.heads * panels) {
+      input.multiply(layer.w, {.bias = layer.bias}, y, 0, x.rows, column + first * panels,
+                     column + last * panels);
+    }
+    for (int64_t head = first; head < last; ++head) {
+      for (int64_t block = 0; block < loop.blocks; ++block) body(lane, head, block);
+    }
+  });
 }
 
 }  // namespace quintet::nn

@@ -1,6 +1,8 @@
 // Linear layers and layer norms over packed weights.
 #pragma once
 
+#include <functional>
+
 #include "quintet/core/tensor.h"
 #include "quintet/engine/nn/runtime.h"
 #include "quintet/kernels/gemm/gemm.h"
@@ -31,5 +33,24 @@ struct LinearOptions {
 };
 void linear(Runtime& run, const Linear& layer, MatrixView<const float> x, MatrixView<float> y,
             const LinearOptions& options = {});
+
+// y = activation(LayerNorm(x) W^T + b): layer_norm into h, then linear, in one loop of the pool
+// where there are few rows. Shapes: x, h [T, K], y [T, N].
+void norm_linear(Runtime& run, const LayerNorm& norm, const Linear& layer,
+                 MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
+                 Activation activation = Activation::kNone);
+
+// The same for a layer whose outputs are one or more vectors of `heads` heads each (queries;
+// queries, keys and values), and then body(lane, head, block) for every head and each block <
+// `blocks`. With few rows a head follows in the same loop, on the thread that has computed its
+// outputs. Items with equal lane never run at the same time. `body` may write to h.
+using HeadBody = std::function<void(int64_t lane, int64_t head, int64_t block)>;
+struct HeadLoop {
+  int64_t heads;
+  int64_t blocks;
+};
+void norm_linear_heads(Runtime& run, const LayerNorm& norm, const Linear& layer,
+                       MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
+                       const HeadLoop& loop, const HeadBody& body);
 
 }  // namespace quintet::nn

@@ -89,7 +89,7 @@ class LinearLayer : public testing::TestWithParam<std::tuple<Isa, Case>> {
   }
 
   ThreadPool pool_{3};
-  InputScratch scratch_{512, 512 * 128};
+  InputScratch scratch_{512, 512 * 128, 3, 128};
 
  private:
   Isa before_ = active_isa();
@@ -177,7 +177,7 @@ TEST(LayerNorm, EqualsAPlainLoopAlsoInPlace) {
   std::vector<float> x = random_values(kRows * kCols, 3, 5);
   std::vector<float> y(x.size());
   ThreadPool pool(2);
-  InputScratch scratch(1, 1);
+  InputScratch scratch(1, 1, 2, 1);
   Runtime runtime{pool, scratch};
   const LayerNorm norm{gamma.data(), beta.data()};
   layer_norm(runtime, norm, matrix<const float>(x.data(), kRows, kCols),

@@ -3,7 +3,7 @@
 namespace quintet::nn {
 
 RowBlocks::RowBlocks(int threads, int64_t widest) {
-  for (int i = 0; i < threads; ++i) scratch_.emplace_back(kRows, kRows * widest);
+  for (int i = 0; i < threads; ++i) scratch_.emplace_back(kRows, kRows * widest, 1, widest);
 }
 
 size_t RowBlocks::bytes() const {

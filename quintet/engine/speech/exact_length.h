@@ -9,8 +9,8 @@
 namespace quintet::speech {
 
 // Whisper was trained on windows of 30 s. Given less, it answers the same as long as some silence
-// follows the speech and the window does not become much shorter than it ever saw; the figures are in
-// docs/decisions/0009. A window whose text does not pass is run again at full length.
+// follows the speech and the window does not become much shorter than it ever saw; the figures are
+// in docs/decisions/0009. A window whose text does not pass is run again at full length.
 inline constexpr int64_t kSilenceFrames = 100;    // 1 s after the last sample.
 inline constexpr int64_t kShortestFrames = 1000;  // 10 s.
 

@@ -20,14 +20,24 @@
 
 namespace quintet::kernels {
 
-enum class WeightFormat : uint8_t { kF32, kBF16, kI8 };
+// kI4 has a layout of its own and a product of its own: gemv/int4.h.
+enum class WeightFormat : uint8_t { kF32, kBF16, kI8, kI4 };
 
 inline constexpr int64_t kPanelWidth = 64;       // Output channels in a panel.
 inline constexpr int64_t kPanelLineBytes = 256;  // One group of inputs for the 64 channels.
 
-// g: inputs that share one 32-bit word.
+inline constexpr int64_t kInt4Group = 32;         // Inputs that share a scale in kI4.
+inline constexpr int64_t kInt4BlockBytes = 1152;  // One such group for the 64 channels.
+
+// g: inputs that share one 32-bit word; of kI4: a scale.
 constexpr int64_t group_size(WeightFormat format) {
-  return format == WeightFormat::kF32 ? 1 : format == WeightFormat::kBF16 ? 2 : 4;
+  switch (format) {
+    case WeightFormat::kF32: return 1;
+    case WeightFormat::kBF16: return 2;
+    case WeightFormat::kI8: return 4;
+    case WeightFormat::kI4: return kInt4Group;
+  }
+  return 1;
 }
 constexpr int64_t panel_count(int64_t n) { return (n + kPanelWidth - 1) / kPanelWidth; }
 // K rounded up to whole groups: the length that rows of x need in the same format.
@@ -36,7 +46,8 @@ constexpr int64_t padded_depth(WeightFormat format, int64_t k) {
   return (k + g - 1) / g * g;
 }
 constexpr int64_t panel_bytes(WeightFormat format, int64_t k) {
-  return padded_depth(format, k) / group_size(format) * kPanelLineBytes;
+  const int64_t line = format == WeightFormat::kI4 ? kInt4BlockBytes : kPanelLineBytes;
+  return padded_depth(format, k) / group_size(format) * line;
 }
 constexpr int64_t packed_bytes(WeightFormat format, int64_t n, int64_t k) {
   return panel_count(n) * panel_bytes(format, k);
@@ -57,6 +68,7 @@ struct PackedWeights {
 
 // Packs w [N, K]. int8: symmetric per output channel, scale = max|w| / 127, stored as u8 with 128
 // added. `scales` (panel_count(n) * 64 floats) is written for int8 only and may be null otherwise.
+// kI4: as pack_weights_i4.
 void pack_weights(WeightFormat format, MatrixView<const float> w, std::byte* panels, float* scales);
 
 // The real weight [n, k] that a packed matrix stands for, as the kernels see it.
@@ -64,14 +76,24 @@ float unpacked_weight(const PackedWeights& w, int64_t n, int64_t k);
 
 // Rows of x quantised to int8, per row: x[i, k] ~ scale[i] * data[i, k].
 struct QuantizedRows {
-  int8_t* data = nullptr;  // [rows, stride]; stride >= padded_depth(kI8, K), the padding is zero.
+  int8_t* data =
+      nullptr;  // [rows, stride]; stride >= padded_depth(format, K), the padding is zero.
   int64_t rows = 0;
   int64_t stride = 0;
   float* scales = nullptr;      // [rows]
   int32_t* row_sums = nullptr;  // [rows]; sum over k of data[i, k].
+  // For kI4: sums over each group of 32 inputs, [rows, group_stride()]; the padding of a row then
+  // reaches padded_depth(kI4, K). Null: not wanted.
+  int32_t* group_sums = nullptr;
 
+  int64_t group_stride() const { return stride / kInt4Group; }
   QuantizedRows rows_from(int64_t first, int64_t count) const {
-    return {data + first * stride, count, stride, scales + first, row_sums + first};
+    return {data + first * stride,
+            count,
+            stride,
+            scales + first,
+            row_sums + first,
+            group_sums == nullptr ? nullptr : group_sums + first * group_stride()};
   }
 };
 

@@ -134,6 +134,7 @@ class Case {
       case WeightFormat::kF32: gemm_f32_ref(x(rows), w_, {}, y); break;
       case WeightFormat::kBF16: gemm_bf16_ref({x16_.data(), rows, w_.k, depth_}, w_, {}, y); break;
       case WeightFormat::kI8: gemm_i8_ref(x8(rows), w_, {}, y); break;
+      case WeightFormat::kI4: return false;  // gemv_bench.cc
     }
     for (size_t i = 0; i < expected.size(); ++i) {
       if (!(std::fabs(expected[i] - y_.data()[i]) <= 1e-3f)) return false;
@@ -156,6 +157,7 @@ class Case {
         gemm_bf16({x16_.data(), rows, w_.k, depth_}, w_, epilogue, y, 0, panels);
         break;
       case WeightFormat::kI8: gemm_i8(x8(rows), w_, epilogue, y, 0, panels); break;
+      case WeightFormat::kI4: break;
     }
   }
 

@@ -92,6 +92,7 @@ class Product {
         return gemm_bf16(x16().rows_from(first, count), w_, epilogue, out, 0, panels);
       case WeightFormat::kI8:
         return gemm_i8(x8().rows_from(first, count), w_, epilogue, out, 0, panels);
+      case WeightFormat::kI4: break;  // int4_test.cc
     }
   }
 
@@ -104,6 +105,7 @@ class Product {
       case WeightFormat::kF32: return gemm_f32_ref(x(), w_, epilogue, out);
       case WeightFormat::kBF16: return gemm_bf16_ref(x16(), w_, epilogue, out);
       case WeightFormat::kI8: return gemm_i8_ref(x8(), w_, epilogue, out);
+      case WeightFormat::kI4: break;
     }
   }
 
@@ -238,6 +240,7 @@ TEST_P(Gemm, WritesTheGivenPanelsAndNothingElse) {
           case WeightFormat::kF32: gemm_f32(p.x(), p.w(), {}, y, first, last); break;
           case WeightFormat::kBF16: gemm_bf16(p.x16(), p.w(), {}, y, first, last); break;
           case WeightFormat::kI8: gemm_i8(p.x8(), p.w(), {}, y, first, last); break;
+          case WeightFormat::kI4: break;
         }
         for (int64_t i = 0; i < m; ++i) {
           for (int64_t c = 0; c < kStride; ++c) {

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "quintet/kernels/gemm/gemm.h"
+#include "quintet/kernels/gemv/int4.h"
 #include "quintet/kernels/quantize/quantize.h"
 
 namespace quintet::kernels {
@@ -26,6 +27,7 @@ class RowWords {
                      {reinterpret_cast<bf16*>(words_.data()), 1, k_, padded_depth(format_, k_)});
         break;
       case WeightFormat::kI8: quantize(row, scale); break;
+      case WeightFormat::kI4: break;  // Packed elsewhere.
     }
     return words_;
   }
@@ -48,6 +50,7 @@ class RowWords {
 
 void pack_weights(WeightFormat format, MatrixView<const float> w, std::byte* panels,
                   float* scales) {
+  if (format == WeightFormat::kI4) return pack_weights_i4(w, panels);
   RowWords converter(format, w.cols);
   const int64_t channels = panel_count(w.rows) * kPanelWidth;
   for (int64_t n = 0; n < channels; ++n) {
@@ -69,6 +72,7 @@ void pack_weights(WeightFormat format, MatrixView<const float> w, std::byte* pan
 }
 
 float unpacked_weight(const PackedWeights& w, int64_t n, int64_t k) {
+  if (w.format == WeightFormat::kI4) return unpacked_weight_i4(w, n, k);
   const int64_t g = group_size(w.format);
   const std::byte* at =
       w.panel(n / kPanelWidth) + k / g * kPanelLineBytes + n % kPanelWidth * 4 + k % g * (4 / g);
@@ -85,6 +89,7 @@ float unpacked_weight(const PackedWeights& w, int64_t n, int64_t k) {
     }
     case WeightFormat::kI8:
       return static_cast<float>(std::to_integer<int>(*at) - 128) * w.scales[n];
+    case WeightFormat::kI4: break;
   }
   return 0;
 }

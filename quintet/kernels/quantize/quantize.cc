@@ -58,8 +58,21 @@ const QuantizeKernels& quantize_kernels(Isa isa) {
 
 }  // namespace internal
 
+namespace {
+
+void sum_groups(const int8_t* row, int64_t groups, int32_t* sums) {
+  for (int64_t g = 0; g < groups; ++g) {
+    int32_t sum = 0;
+    for (int64_t k = 0; k < kInt4Group; ++k) sum += row[g * kInt4Group + k];
+    sums[g] = sum;
+  }
+}
+
+}  // namespace
+
 void quantize_rows(MatrixView<const float> x, const QuantizedRows& q) {
-  const int64_t padded = padded_depth(WeightFormat::kI8, x.cols);
+  const bool grouped = q.group_sums != nullptr;
+  const int64_t padded = padded_depth(grouped ? WeightFormat::kI4 : WeightFormat::kI8, x.cols);
   QT_DCHECK(q.rows == x.rows && q.stride >= padded);
   const internal::QuantizeKernels& kernels = internal::quantize_kernels(active_isa());
   for (int64_t i = 0; i < x.rows; ++i) {
@@ -71,11 +84,13 @@ void quantize_rows(MatrixView<const float> x, const QuantizedRows& q) {
       std::memset(row, 0, static_cast<size_t>(padded));
       q.scales[i] = 0;
       q.row_sums[i] = 0;
+      if (grouped) std::fill_n(q.group_sums + i * q.group_stride(), padded / kInt4Group, 0);
       continue;
     }
     q.scales[i] = max_abs / 127.0f;
     q.row_sums[i] = kernels.quantize(x.row(i), x.cols, inverse_scale, row);
     std::memset(row + x.cols, 0, static_cast<size_t>(padded - x.cols));
+    if (grouped) sum_groups(row, padded / kInt4Group, q.group_sums + i * q.group_stride());
   }
 }
 

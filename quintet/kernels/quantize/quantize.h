@@ -8,8 +8,9 @@
 namespace quintet::kernels {
 
 // int8 per row, symmetric: scale = max|x| / 127 (0 for a zero row), round to nearest even.
-// Writes the padding of each row up to padded_depth(kI8, x.cols) as zero.
-// REQUIRES: finite x; q.rows == x.rows; q.stride >= padded_depth(kI8, x.cols).
+// Writes the padding of each row up to padded_depth(kI8, x.cols) as zero; with q.group_sums, those
+// and the padding up to padded_depth(kI4, x.cols).
+// REQUIRES: finite x; q.rows == x.rows; q.stride >= that depth.
 void quantize_rows(MatrixView<const float> x, const QuantizedRows& q);
 
 // bfloat16, round to nearest even; pads each row with zero up to padded_depth(kBF16, x.cols).

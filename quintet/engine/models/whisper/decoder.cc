@@ -100,38 +100,33 @@ void Decoder::embed(std::span<const Row> rows, MatrixView<float> x) {
   }
 }
 
-void Decoder::self_attention(int64_t layer, std::span<const Row> rows, MatrixView<const float> qkv,
-                             MatrixView<float> out) {
+void Decoder::self_attention(int64_t layer, int64_t lane, int64_t head, std::span<const Row> rows,
+                             MatrixView<const float> qkv, MatrixView<float> out) {
   const int64_t d = config_.d_model;
-  const int64_t heads = config_.decoder_heads;
-  const int64_t dim = d / heads;
+  const int64_t dim = d / config_.decoder_heads;
+  const int64_t column = head * dim;
+  const float** k = pointers_.data() + lane * 2 * config_.text_positions;
+  const float** v = k + config_.text_positions;
   for (size_t i = 0; i < rows.size(); ++i) {
-    const float* from = qkv.row(static_cast<int64_t>(i));
-    const int64_t at = slot(rows[i].sequence, rows[i].position);
-    std::copy_n(from + d, d, cache_row(layer, at, false));
-    std::copy_n(from + 2 * d, d, cache_row(layer, at, true));
-  }
-  const auto count = static_cast<int64_t>(rows.size());
-  run_.pool.parallel_for_lanes(count * heads, [&](int64_t lane, int64_t task) {
-    const int64_t i = task / heads;
-    const int64_t column = task % heads * dim;
-    const Row& row = rows[static_cast<size_t>(i)];
+    const Row& row = rows[i];
+    const float* from = qkv.row(static_cast<int64_t>(i)) + column;
+    const int64_t at = slot(row.sequence, row.position);
+    std::copy_n(from + d, dim, cache_row(layer, at, false) + column);
+    std::copy_n(from + 2 * d, dim, cache_row(layer, at, true) + column);
     const int64_t keys = row.position + 1;
-    const float** k = pointers_.data() + lane * 2 * config_.text_positions;
-    const float** v = k + config_.text_positions;
     for (int64_t p = 0; p < keys; ++p) {
-      const int64_t at = slot(row.sequence, p);
-      k[p] = cache_row(layer, at, false) + column;
-      v[p] = cache_row(layer, at, true) + column;
+      k[p] = cache_row(layer, slot(row.sequence, p), false) + column;
+      v[p] = cache_row(layer, slot(row.sequence, p), true) + column;
     }
-    kernels::attend(qkv.row(i) + column, k, v, keys, dim,
-                    scores_.data() + lane * config_.text_positions, out.row(i) + column);
-  });
+    kernels::attend(from, k, v, keys, dim, scores_.data() + lane * config_.text_positions,
+                    out.row(static_cast<int64_t>(i)) + column);
+  }
 }
 
 void Decoder::forward(std::span<const Row> rows, MatrixView<float> logits,
                       const CrossObserver* observer) {
   const auto count = static_cast<int64_t>(rows.size());
+  constexpr int64_t kBlock = nn::AttentionScratch::kQueryBlock;
   const int64_t d = config_.d_model;
   QT_CHECK_LE(logits.rows, count);
   const auto x = matrix(x_.data(), count, d);
@@ -150,24 +145,31 @@ void Decoder::forward(std::span<const Row> rows, MatrixView<float> logits,
         (*observer)(index, head, first, weights);
       };
     }
-    nn::layer_norm(run_, layer.norm1, x, h);           // h = norm1(x)
-    nn::linear(run_, layer.qkv, h, qkv);               // q, k, v  [rows, 3 D]
-    self_attention(index, rows, qkv, h);               // h = attention over the past
+    const int64_t heads = config_.decoder_heads;
+    // q, k, v = qkv(norm1(x))  [rows, 3 D], then h = attention over the past  [rows, D]
+    nn::norm_linear_heads(run_, layer.norm1, layer.qkv, x, h, qkv, {.heads = heads, .blocks = 1},
+                          [&](int64_t lane, int64_t head, int64_t) {
+                            self_attention(index, lane, head, rows, qkv, h);
+                          });
     nn::linear(run_, layer.out, h, x, {.add = true});  // x += out(h)
-    nn::layer_norm(run_, layer.cross_norm, x, h);      // h = cross_norm(x)
-    nn::linear(run_, layer.cross_q, h, q);             // q  [rows, D]
-    nn::attend_packed(run_, q, cross_[i], cross_scratch_, h,
-                      observer == nullptr ? nullptr : &observe_layer);
+    // q = cross_q(cross_norm(x))  [rows, D], then h = attention over the audio
+    nn::norm_linear_heads(run_, layer.cross_norm, layer.cross_q, x, h, q,
+                          {.heads = heads, .blocks = (count + kBlock - 1) / kBlock},
+                          [&](int64_t lane, int64_t head, int64_t block) {
+                            const int64_t first = block * kBlock;
+                            nn::attend_head(q, {&cross_[i], first, std::min(kBlock, count - first)},
+                                            head, lane, cross_scratch_, h,
+                                            observer == nullptr ? nullptr : &observe_layer);
+                          });
     nn::linear(run_, layer.cross_out, h, x, {.add = true});
-    nn::layer_norm(run_, layer.norm2, x, h);                       // h = norm2(x)
-    nn::linear(run_, layer.fc1, h, ffn, {nn::Activation::kGelu});  // gelu(fc1(h))  [rows, ffn]
-    nn::linear(run_, layer.fc2, ffn, x, {.add = true});            // x += fc2(...)
+    nn::norm_linear(run_, layer.norm2, layer.fc1, x, h, ffn, nn::Activation::kGelu);
+    nn::linear(run_, layer.fc2, ffn, x, {.add = true});  // x += fc2(...)
   }
   if (logits.rows == 0) return;
   const auto last = x.rows_from(count - logits.rows, logits.rows);
   const auto normed = h.rows_from(0, logits.rows);
-  nn::layer_norm(run_, weights_.decoder_norm, last, normed);
-  nn::linear(run_, weights_.embedding, normed, logits);  // tied output head  [logits.rows, V]
+  // The embedding is the output head too  [logits.rows, V]
+  nn::norm_linear(run_, weights_.decoder_norm, weights_.embedding, last, normed, logits);
 }
 
 size_t Decoder::cache_bytes() const {

@@ -53,8 +53,9 @@ class Decoder final : public decode::StepModel {
 
   void forward(std::span<const Row> rows, MatrixView<float> logits, const CrossObserver* observer);
   void embed(std::span<const Row> rows, MatrixView<float> x);
-  void self_attention(int64_t layer, std::span<const Row> rows, MatrixView<const float> qkv,
-                      MatrixView<float> out);
+  // One head, for all rows, on the thread that owns `lane`.
+  void self_attention(int64_t layer, int64_t lane, int64_t head, std::span<const Row> rows,
+                      MatrixView<const float> qkv, MatrixView<float> out);
   int32_t& slot(int64_t sequence, int64_t position) {
     return slots_[static_cast<size_t>(sequence * config_.text_positions + position)];
   }

@@ -108,10 +108,17 @@ EncoderAttention encoder_attention(Precision precision, const Config& config, bo
                                                        : EncoderAttention::kF32;
 }
 
-// The cross-attention cache is read once per token and bound by memory: half the bytes pay on every
+// The cross-attention cache is read once per token and bound by memory: fewer bytes pay on every
 // processor.
-WeightFormat cross_cache_format(Precision precision) {
-  return precision == Precision::kF32 ? WeightFormat::kF32 : WeightFormat::kBF16;
+WeightFormat cross_cache_format(Precision precision, const Config& config) {
+  if (precision == Precision::kF32) return WeightFormat::kF32;
+  const bool fits = config.d_model / config.decoder_heads <= kernels::kMaxInt8HeadDim;
+  return precision != Precision::kBF16 && fits ? WeightFormat::kI8 : WeightFormat::kBF16;
+}
+
+// Longest row that any layer reads.
+int64_t widest_input(const Config& c) {
+  return std::max({3 * c.mel_bins, 3 * c.d_model, c.encoder_ffn, c.decoder_ffn});
 }
 
 // Largest input of any layer in values, with room for the padding of one group.
@@ -170,12 +177,12 @@ Session::Session(const Model& model, ThreadPool& pool, int64_t max_sequences, bo
     : model_(model),
       max_sequences_(max_sequences),
       scratch_(std::max(model.config.mel_frames(), model.config.text_positions),
-               largest_input(model.config)),
+               largest_input(model.config), pool.threads(), widest_input(model.config)),
       runtime_{pool, scratch_, !baseline},
       encoder_(model.config, encoder_attention(model.packed.precision, model.config, !baseline),
                pool.threads(), !baseline),
-      decoder_(runtime_, model.config, model.weights, cross_cache_format(model.packed.precision),
-               max_sequences) {}
+      decoder_(runtime_, model.config, model.weights,
+               cross_cache_format(model.packed.precision, model.config), max_sequences) {}
 
 void Session::encode(int64_t frames) {
   whisper::encode(runtime_, model_.config, model_.weights, frames, encoder_);
