@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "quintet/core/check.h"
+#include "quintet/engine/nn/row_blocks.h"
 #include "quintet/kernels/activation/activation.h"
 #include "quintet/kernels/gemv/int4.h"
 #include "quintet/kernels/norm/norm.h"
@@ -16,12 +17,8 @@ using kernels::WeightFormat;
 
 constexpr float kLayerNormEps = 1e-5f;  // torch.nn.LayerNorm's default, which the models keep.
 
-// Rows that a thread takes at a time: 16 register tiles of 6, so that a panel of weights is read
-// from L2 once per 16 tiles, while 96 rows of the widest input (float32, 2048) fill 768 KiB of L2.
-constexpr int64_t kRowBlock = 96;
-
 // From this many rows on, threads share rows; below, they share output channels.
-constexpr int64_t kManyRows = 2 * kRowBlock;
+constexpr int64_t kManyRows = 2 * RowBlocks::kRows;
 
 void norm_rows(const LayerNorm& norm, MatrixView<const float> x, MatrixView<float> y) {
   for (int64_t t = 0; t < x.rows; ++t) {
@@ -123,10 +120,10 @@ void multiply(Runtime& run, const Linear& layer, MatrixView<const float> x,
   const Input input(run, x, layer.w.format);
   const int64_t panels = kernels::panel_count(layer.w.n);
   if (x.rows >= kManyRows) {
-    const int64_t blocks = (x.rows + kRowBlock - 1) / kRowBlock;
+    const int64_t blocks = RowBlocks::count(x.rows, run.pool.threads());
     run.pool.parallel_for(blocks, [&](int64_t b) {
-      const int64_t first = b * kRowBlock;
-      const int64_t count = std::min(kRowBlock, x.rows - first);
+      const int64_t first = x.rows * b / blocks;
+      const int64_t count = x.rows * (b + 1) / blocks - first;
       input.convert(first, count);
       input.multiply(layer.w, epilogue, y, first, count, 0, panels);
     });

@@ -18,6 +18,12 @@ class RowBlocks {
   // tiles, while the widest activations of a block still fit beside it.
   static constexpr int64_t kRows = 96;
 
+  // How many blocks of nearly equal height: as many for every thread.
+  static int64_t count(int64_t rows, int threads) {
+    const int64_t rounds = (rows + kRows * threads - 1) / (kRows * threads);
+    return std::min(rows, rounds * threads);
+  }
+
   // `widest`: values in a row of the widest input of a layer, padding included.
   RowBlocks(int threads, int64_t widest);
 
@@ -27,9 +33,7 @@ class RowBlocks {
   template <typename Body>
   void for_each(Runtime& run, int64_t rows, Body&& body) {
     if (!run.fuse) return body(run, int64_t{0}, int64_t{0}, rows);
-    // As many blocks for every thread, of nearly equal height.
-    const int64_t rounds = (rows + kRows * run.pool.threads() - 1) / (kRows * run.pool.threads());
-    const int64_t blocks = std::min(rows, rounds * run.pool.threads());
+    const int64_t blocks = count(rows, run.pool.threads());
     run.pool.parallel_for_lanes(blocks, [&](int64_t lane, int64_t block) {
       const int64_t first = rows * block / blocks;
       Runtime own{serial_, scratch_[static_cast<size_t>(lane)]};
