@@ -22,7 +22,8 @@ import re
 import statistics
 import subprocess
 import sys
-import unicodedata
+
+from words import words
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STAGES = ("preprocess", "encode", "decode", "total")
@@ -136,11 +137,6 @@ def make_contenders(options):
     if not contenders:
         raise Failure("no contender has a name given by --only")
     return contenders
-
-
-def words(text):
-    folded = unicodedata.normalize("NFKC", text).lower()
-    return re.sub(r"[^\w\s']", " ", folded).split()
 
 
 def measure(contenders, clip, rounds):
