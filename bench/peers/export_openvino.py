@@ -13,9 +13,10 @@ import json
 import pathlib
 import tempfile
 
+import nncf
+import openvino
 import transformers
 from optimum.exporters.openvino import main_export
-from optimum.intel import OVConfig, OVWeightQuantizationConfig
 
 
 def complete(source: pathlib.Path, folder: pathlib.Path):
@@ -29,6 +30,16 @@ def complete(source: pathlib.Path, folder: pathlib.Path):
     tokenizer.save_pretrained(folder)
 
 
+def quantize(path: pathlib.Path):
+    model = nncf.compress_weights(openvino.Core().read_model(path),
+                                  mode=nncf.CompressWeightsMode.INT8_ASYM)
+    written = path.with_name("quantized.xml")
+    openvino.save_model(model, written)
+    del model  # It maps the file that is replaced now.
+    for suffix in (".xml", ".bin"):
+        written.with_suffix(suffix).replace(path.with_suffix(suffix))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=pathlib.Path)
@@ -36,10 +47,10 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         complete(options.model, pathlib.Path(folder))
-        main_export(
-            folder, options.output, task="automatic-speech-recognition-with-past",
-            ov_config=OVConfig(quantization_config=OVWeightQuantizationConfig(bits=8)),
-            local_files_only=True)
+        main_export(folder, options.output, task="automatic-speech-recognition-with-past",
+                    convert_tokenizer=True, local_files_only=True)
+    for part in ("encoder", "decoder"):
+        quantize(options.output / f"openvino_{part}_model.xml")
 
 
 if __name__ == "__main__":
