@@ -1,6 +1,6 @@
 """What every contender of bench/peers speaks: requests on stdin, one a line, one line of JSON each.
 
-    info      -> {"name": ..., "versions": {...}, "threads": N, ...}
+    info      -> {"name": ..., "versions": {...}, "threads": N, "peak_resident_bytes": N, ...}
     run FILE  -> {"text": ..., "ms": {"preprocess", "encode", "decode", "total"}}
 
 A stage that a library does not tell is left out; "total" is always there. Reading the audio file
@@ -9,6 +9,7 @@ counts as preprocessing, loading the model does not count.
 
 import importlib.metadata
 import json
+import resource
 import sys
 import time
 
@@ -55,7 +56,8 @@ def serve(info, run):
     for line in sys.stdin:
         command, _, argument = line.strip().partition(" ")
         if command == "info":
-            answer = info
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            answer = {**info, "peak_resident_bytes": peak}
         elif command == "run":
             try:
                 start = time.perf_counter()

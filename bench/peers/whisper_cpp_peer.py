@@ -3,7 +3,7 @@
 
 usage: whisper_cpp_peer.py MODEL.bin --threads N [--short-context] [--language en]
 
-MODEL.bin comes from ggml_whisper.py. --short-context sets audio_ctx from the length of the audio,
+MODEL.bin comes from export_ggml.py. --short-context sets audio_ctx from the length of the audio,
 with the margin of 128 positions that its users recommend; else the encoder runs over 30 s.
 bench/peers/protocol.py says what it reads and writes.
 """

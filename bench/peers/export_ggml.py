@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a Hugging Face Whisper folder as a model file of whisper.cpp.
 
-usage: ggml_whisper.py MODEL_DIR OUTPUT.bin --type f16|q8_0|q5_1|q4_0
+usage: export_ggml.py MODEL_DIR OUTPUT.bin --type f16|q8_0|q5_1|q4_0
 
 MODEL_DIR is what `quintet convert --to safetensors` writes. The file holds, all little-endian: the
 magic number, eleven sizes, the mel filters, the text tokens, and then each tensor with its name.
