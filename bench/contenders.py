@@ -105,7 +105,7 @@ class Peer:
 
 def cached(name, options, make):
     """.cache/NAME-MODEL, made by make(path) where it is not there yet."""
-    model = re.sub(r"[^\w.-]", "_", options.model)
+    model = re.sub(r"[^\w.-]", "_", pathlib.Path(options.model).name)
     path = ROOT / ".cache" / f"{name}-{model}"
     if not path.exists():
         partial = path.with_name(path.name + ".partial")
@@ -137,7 +137,7 @@ def ctranslate2_folder(options):
     if (installed / "model.bin").exists():
         return installed
     return cached("ct2", options, lambda path: check_output(
-        [PYTHON, PEERS / "export_ctranslate2.py", hugging_face_folder(options), path]))
+        [EXPORT_PYTHON, PEERS / "export_ctranslate2.py", hugging_face_folder(options), path]))
 
 
 def ggml_file(kind, options):

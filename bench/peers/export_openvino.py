@@ -9,25 +9,14 @@ output channel, tokenizer and detokenizer as models.
 """
 
 import argparse
-import json
 import pathlib
 import tempfile
 
 import nncf
 import openvino
-import transformers
 from optimum.exporters.openvino import main_export
 
-
-def complete(source: pathlib.Path, folder: pathlib.Path):
-    """`source` with the files that its makers would have published beside the weights."""
-    for name in ("config.json", "generation_config.json", "model.safetensors"):
-        (folder / name).symlink_to((source / name).resolve())
-    bins = json.loads((source / "config.json").read_text()).get("num_mel_bins", 80)
-    transformers.WhisperFeatureExtractor(feature_size=bins).save_pretrained(folder)
-    # No added tokens beside the file's own: the file already has every token of Whisper.
-    tokenizer = transformers.WhisperTokenizerFast(tokenizer_file=str(source / "tokenizer.json"))
-    tokenizer.save_pretrained(folder)
+from hugging_face import complete
 
 
 def quantize(path: pathlib.Path):
