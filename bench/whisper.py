@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Speech to text: Quintet beside its peers, answers compared before any clock counts.
 
-usage: bench/whisper.py [--model whisper-base] [--threads N] [--rounds 7] [--output FILE.json] [CLIP...]
+usage: bench/whisper.py [--rounds 7] [--only NAME]... [--quintet NAME=OPTIONS]... [--json] [CLIP...]
 
-Every contender transcribes every clip once, untimed; one whose words differ from those of the
-reference (the first contender that computes in float32 by another engine, else the first) gets no
-time. Then the contenders take turns for the given number of rounds, every other round in reverse
-order, so that drift of the machine falls on all alike. Printed are the median, the minimum and the
-spread (interquartile range over median) in milliseconds, and ratios, which are medians of the
-ratios within one round. Loading the model is not part of any time. scripts/bench-peers installs the
-peers.
+Every contender transcribes every clip once, untimed. One that gives other words than the reference
+(Transformers in float32, else the first contender) is marked with how many differ; where it is more
+than 2 % of them, it gets no time. Then the contenders take turns for the given number of rounds,
+every other round in reverse order, so that drift of the machine falls on all alike. A turn is two
+runs of which the second is timed: each contender finds its own weights in the caches.
+
+Printed are the median, the minimum and the spread (interquartile range over median) of the total in
+milliseconds, ratios, which are medians of the ratios within one round, the medians of the stages, and
+the most memory that the process held. Loading the model is not part of any time. scripts/bench-peers
+installs the peers.
 """
 
 import argparse
@@ -19,142 +22,38 @@ import os
 import pathlib
 import platform
 import re
+import shlex
 import statistics
-import subprocess
 import sys
-import unicodedata
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-STAGES = ("preprocess", "encode", "decode", "total")
+import contenders
+from contenders import ROOT, STAGES, Failure
+from words import word_errors, words
+
+MOST_DIFFERENT = 0.02  # Of the words of the reference.
+QUINTET = {"quintet fp32 baseline": "--precision fp32 --baseline", "quintet": ""}
+PEERS = ("Transformers float32", "OpenVINO GenAI int8/bf16", "faster-whisper int8",
+         "whisper.cpp q8_0", "whisper.cpp q4_0", "whisper.cpp q8_0 audio_ctx")
 INTERESTING_FLAGS = ("sse4_2", "avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16",
                      "avx512_fp16", "amx_int8", "amx_bf16")
 
 
-class Failure(Exception):
-    pass
-
-
-class Quintet:
-    """The program of this repository, started for each run: it loads, warms up, then times one run."""
-
-    is_peer = False
-
-    def __init__(self, name, program, model, threads, options):
-        self.name, self.program = name, program
-        self.common = ["--model", model, "--threads", str(threads), "--json", *options]
-
-    def _bench(self, clip):
-        command = [self.program, "bench", *self.common, "--language", "en", "--input", clip,
-                   "--repeat", "1"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failure(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
-        return json.loads(done.stdout)
-
-    def info(self):
-        version = subprocess.run([self.program, "--version"], capture_output=True, text=True).stdout
-        return {"versions": {"quintet": version.strip()}, "options": self.common}
-
-    def text(self, clip):
-        return self._bench(clip)["text"]
-
-    def milliseconds(self, clip):
-        timings = self._bench(clip)["timings_ms"]
-        timings["decode"] += timings["prefill"]  # Peers do not tell the two apart.
-        return {stage: timings[stage] for stage in STAGES}
-
-    def close(self):
-        pass
-
-
-class Peer:
-    """A program of bench/peers: one process, one line of JSON for each request."""
-
-    is_peer = True
-
-    def __init__(self, name, command):
-        self.name, self.command = name, [str(word) for word in command]
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
-
-    def _ask(self, request):
-        try:
-            print(request, file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise Failure(f"{self.name}: ended without an answer: {' '.join(self.command)}")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise Failure(f"{self.name}: {answer['error']}")
-        return answer
-
-    def info(self):
-        return self._ask("info")
-
-    def text(self, clip):
-        return self._ask(f"run {clip}")["text"]
-
-    def milliseconds(self, clip):
-        return self._ask(f"run {clip}")["ms"]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def hugging_face_folder(program, model):
-    """The weights of `model` as a Hugging Face folder, converted on first use."""
-    folder = ROOT / ".cache" / ("hf-" + re.sub(r"[^\w.-]", "_", model))
-    if not (folder / "model.safetensors").exists():
-        subprocess.run([program, "convert", model, "--to", "safetensors", "-o", folder],
-                       check=True)
-    return folder
-
-
-def make_contenders(options):
-    program = options.program
-    contenders = [
-        Quintet("quintet fp32 baseline", program, options.model, options.threads,
-                ["--precision", "fp32", "--baseline"]),
-        Quintet("quintet", program, options.model, options.threads, []),
-    ]
-    python = ROOT / ".venv-bench" / "bin" / "python"
-    if python.exists():
-        folder = options.hf_model or hugging_face_folder(program, options.model)
-        contenders.append(
-            Peer("Transformers float32", [python, ROOT / "bench/peers/hf_whisper.py", folder,
-                                          "--threads", options.threads]))
-    else:
-        print("bench/whisper.py: no .venv-bench; scripts/bench-peers makes it", file=sys.stderr)
-    if options.only:
-        for contender in contenders:
-            if contender.name not in options.only:
-                contender.close()
-        contenders = [c for c in contenders if c.name in options.only]
-    if not contenders:
-        raise Failure("no contender has a name given by --only")
-    return contenders
-
-
-def words(text):
-    folded = unicodedata.normalize("NFKC", text).lower()
-    return re.sub(r"[^\w\s']", " ", folded).split()
-
-
-def measure(contenders, clip, rounds):
-    """{"reference", "texts", "refused", "ms": {name: {stage: [one number a round]}}}"""
-    reference = next((c for c in contenders if c.is_peer), contenders[0])
-    texts = {c.name: c.text(clip) for c in contenders}
-    agreeing = [c for c in contenders if words(texts[c.name]) == words(texts[reference.name])]
-    ms = {c.name: {} for c in agreeing}
+def measure(competing, clip, rounds):
+    """{"reference", "texts", "different", "refused", "ms": {name: {stage: [one a round]}}}"""
+    names = [c.name for c in competing]
+    reference = next((n for n in contenders.PEER_COMMANDS if n in names), names[0])
+    texts = {c.name: c.run(clip)["text"] for c in competing}
+    expected = words(texts[reference])
+    different = {name: word_errors(expected, words(text)) for name, text in texts.items()}
+    admitted = [c for c in competing if different[c.name] <= MOST_DIFFERENT * len(expected)]
+    ms = {c.name: {} for c in admitted}
     for index in range(rounds):
-        for contender in agreeing if index % 2 == 0 else reversed(agreeing):
-            for stage, value in contender.milliseconds(clip).items():
+        for contender in admitted if index % 2 == 0 else reversed(admitted):
+            for stage, value in contender.run(clip)["ms"].items():
                 ms[contender.name].setdefault(stage, []).append(value)
-    refused = [c.name for c in contenders if c not in agreeing]
-    return {"reference": reference.name, "texts": texts, "refused": refused, "ms": ms}
+    refused = [name for name in names if name not in ms]
+    return {"reference": reference, "words": len(expected), "texts": texts, "different": different,
+            "refused": refused, "ms": ms}
 
 
 def spread(values):
@@ -166,13 +65,15 @@ def ratio(values, base):
     return statistics.median(a / b for a, b in zip(values, base))
 
 
-def table(clip, result):
+def table(clip, result, infos):
     """One Markdown table for a clip."""
     ms = result["ms"]
-    columns = list(dict.fromkeys([result["reference"], next(iter(ms))]))
+    columns = list(dict.fromkeys([result["reference"], *(n for n in ms if n.startswith("OpenVINO")),
+                                  next(iter(ms))]))
     head = ["contender", "median ms", "min", "spread", *(f"of {name}" for name in columns),
-            *(f"{stage} ms" for stage in STAGES[:-1])]
-    lines = [f"\n{clip.name}\n", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+            *(f"{stage} ms" for stage in STAGES[:-1]), "other words", "peak MB"]
+    lines = [f"\n{clip.name}, {result['words']} words\n", "| " + " | ".join(head) + " |",
+             "|---" * len(head) + "|"]
     for name, stages in ms.items():
         total = stages["total"]
         row = [name, f"{statistics.median(total):.1f}", f"{min(total):.1f}",
@@ -180,9 +81,12 @@ def table(clip, result):
         row += [f"{ratio(total, ms[column]['total']):.3f}" for column in columns]
         row += [f"{statistics.median(stages[stage]):.1f}" if stage in stages else ""
                 for stage in STAGES[:-1]]
+        row += [str(result["different"][name] or ""),
+                f"{infos[name]['peak_resident_bytes'] / 1e6:.0f}"]
         lines.append("| " + " | ".join(row) + " |")
-    lines += [f"\n{name}: no time, because its words differ: {result['texts'][name]!r}"
-              for name in result["refused"]]
+    for name in result["refused"]:
+        lines.append(f"\n{name}: no time, because {result['different'][name]} words differ: "
+                     f"{result['texts'][name]!r}")
     return "\n".join(lines)
 
 
@@ -201,17 +105,21 @@ def machine():
     }
 
 
+def closing_line(report):
+    where = report["machine"]
+    return (f"\n{where['cpu']}, {report['threads']} threads of {where['processors']} processors, "
+            f"{' '.join(where['instruction_sets'])}; {where['date']}; {report['rounds']} rounds; "
+            f"load {where['load_before']:.1f} before; `{report['command']}`")
+
+
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="*", type=pathlib.Path,
                         default=[ROOT / "tests/data/speech" / n for n in ("jfk.wav", "austen.wav")])
-    parser.add_argument("--model", default="whisper-base")
-    parser.add_argument("--hf-model", type=pathlib.Path, help="folder of the same weights")
-    parser.add_argument("--program", default=ROOT / "build/bin/quintet")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    contenders.add_options(parser, QUINTET, PEERS)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", action="append", help="name of a contender; may repeat")
-    parser.add_argument("--output", type=pathlib.Path, help="writes every figure as JSON")
+    parser.add_argument("--json", action="store_true", help="every figure as JSON, no tables")
+    parser.add_argument("--output", type=pathlib.Path, help="writes that JSON beside the tables")
     options = parser.parse_args()
     if options.rounds < 2:
         parser.error("--rounds: at least 2")
@@ -220,27 +128,20 @@ def parse_options():
 
 def main():
     options = parse_options()
-    contenders = make_contenders(options)
+    report = {"command": shlex.join(sys.argv), "machine": machine(), "threads": options.threads,
+              "rounds": options.rounds, "clips": {}}
+    competing = contenders.make_contenders(options)
     try:
-        report = {
-            "command": " ".join(sys.argv),
-            "machine": machine(),
-            "threads": options.threads,
-            "rounds": options.rounds,
-            "contenders": {c.name: c.info() for c in contenders},
-            "clips": {},
-        }
         for clip in options.clips:
-            result = measure(contenders, clip.resolve(), options.rounds)
+            result = measure(competing, clip.resolve(), options.rounds)
             report["clips"][clip.name] = result
-            print(table(clip, result), flush=True)
+            report["contenders"] = {c.name: c.info() for c in competing}
+            if not options.json:
+                print(table(clip, result, report["contenders"]), flush=True)
     finally:
-        for contender in contenders:
+        for contender in competing:
             contender.close()
-    where = report["machine"]
-    print(f"\n{where['cpu']}, {options.threads} threads of {where['processors']} processors, "
-          f"{' '.join(where['instruction_sets'])}; {where['date']}; {options.rounds} rounds; "
-          f"load {where['load_before']:.1f} before; `{report['command']}`")
+    print(json.dumps(report, indent=1) if options.json else closing_line(report))
     if options.output:
         options.output.write_text(json.dumps(report, indent=1) + "\n")
     return 1 if any(r["refused"] for r in report["clips"].values()) else 0

@@ -3,27 +3,21 @@
 
 usage: hf_whisper.py MODEL_DIR --threads N [--language en]
 
-MODEL_DIR is a Hugging Face folder (`quintet convert --to safetensors`). The program reads requests
-from stdin, one a line, and answers each with one line of JSON:
-
-    info      -> {"name": ..., "versions": {...}, "threads": N, "attention": "sdpa"}
-    run FILE  -> {"text": ..., "tokens": N, "ms": {"preprocess", "encode", "decode", "total"}}
-
-The run is what a user of the library writes: the feature extractor, then model.generate, greedy,
-without timestamps, with the library's default attention and caches. Reading the audio file counts
-as preprocessing, as it does for the other contenders; loading the model does not count.
+MODEL_DIR is a Hugging Face folder (`quintet convert --to safetensors`). The run is what a user of the
+library writes: the feature extractor, then model.generate, greedy, without timestamps, with the
+library's default attention and caches; only the first 30 s of the audio are heard.
+bench/peers/protocol.py says what it reads and writes.
 """
 
 import argparse
 import json
 import pathlib
-import sys
 import time
 
-import numpy
-import soundfile
 import torch
 import transformers
+
+from protocol import RATE, Stopwatch, read_audio, serve, versions
 
 
 class Whisper:
@@ -37,10 +31,9 @@ class Whisper:
             folder, dtype=torch.float32
         ).eval()
         self._complete_generation_config()
-        self.encode_ms = 0.0
+        self.encoding = Stopwatch()
         encoder = self.model.get_encoder()
-        encoder.register_forward_pre_hook(self._encoder_starts)
-        encoder.register_forward_hook(self._encoder_ends)
+        encoder.forward = self.encoding.around(encoder.forward)
 
     @staticmethod
     def _mel_bins(folder):
@@ -64,37 +57,26 @@ class Whisper:
             if getattr(config, name, None) is None and ids is not None:
                 setattr(config, name, ids)
 
-    def _encoder_starts(self, *_):
-        self._encoder_start = time.perf_counter()
-
-    def _encoder_ends(self, *_):
-        self.encode_ms += (time.perf_counter() - self._encoder_start) * 1e3
-
     @torch.inference_mode()
     def run(self, path: str) -> dict:
         start = time.perf_counter()
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        if rate != 16000:
-            raise ValueError(f"{path}: has {rate} Hz; this contender takes 16000 Hz")
-        mono = numpy.ascontiguousarray(samples.mean(axis=1))
-        features = self.features(mono, sampling_rate=rate, return_tensors="pt").input_features
+        features = self.features(
+            read_audio(path), sampling_rate=RATE, return_tensors="pt"
+        ).input_features
         ready = time.perf_counter()
-        self.encode_ms = 0.0
         ids = self.model.generate(
             features, language=self.language, task="transcribe", return_timestamps=False,
             num_beams=1, do_sample=False,
         )
         text = self.tokenizer.decode(ids[0], skip_special_tokens=True).strip()
-        end = time.perf_counter()
-        preprocess, total = (ready - start) * 1e3, (end - start) * 1e3
+        encode = self.encoding.take()
         return {
             "text": text,
             "tokens": int(ids.shape[-1]),
             "ms": {
-                "preprocess": preprocess,
-                "encode": self.encode_ms,
-                "decode": total - preprocess - self.encode_ms,
-                "total": total,
+                "preprocess": (ready - start) * 1e3,
+                "encode": encode,
+                "decode": (time.perf_counter() - ready) * 1e3 - encode,
             },
         }
 
@@ -108,24 +90,9 @@ def main():
     torch.set_num_threads(options.threads)
     transformers.logging.set_verbosity_error()
     whisper = Whisper(options.model, options.language)
-
-    for line in sys.stdin:
-        command, _, argument = line.strip().partition(" ")
-        if command == "info":
-            answer = {
-                "name": "Hugging Face Transformers float32",
-                "versions": {"transformers": transformers.__version__, "torch": torch.__version__},
-                "threads": torch.get_num_threads(),
-                "attention": whisper.model.config._attn_implementation,
-            }
-        elif command == "run":
-            try:
-                answer = whisper.run(argument)
-            except Exception as error:  # The driver prints it and stops.
-                answer = {"error": f"{type(error).__name__}: {error}"}
-        else:
-            answer = {"error": f"unknown request {command!r}; known: info, run FILE"}
-        print(json.dumps(answer), flush=True)
+    serve({"name": "Hugging Face Transformers float32", "versions": versions("transformers", "torch"),
+           "threads": torch.get_num_threads(),
+           "attention": whisper.model.config._attn_implementation}, whisper.run)
 
 
 if __name__ == "__main__":
