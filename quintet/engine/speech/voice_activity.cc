@@ -11,14 +11,14 @@ static_assert(silero::kChunkSamples == kVadChunkSamples);
 
 namespace {
 
-// Handed to the network at a time, 15 s: enough chunks for all threads.
+// Handed to the network at a time: 15 s.
 constexpr int64_t kBlockSamples = 480 * kVadChunkSamples;
 
 }  // namespace
 
 Result<VoiceActivity> VoiceActivity::load(const std::filesystem::path& file_or_folder) {
   QT_TRY(silero::Network network, silero::Network::load(file_or_folder));
-  return VoiceActivity(std::make_shared<const silero::Network>(std::move(network)));
+  return VoiceActivity(std::move(network));
 }
 
 std::vector<float> VoiceActivity::probabilities(std::span<const float> samples,

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "quintet/core/result.h"
@@ -22,6 +23,8 @@ class VoiceActivity {
   // A folder as `quintet pull silero-vad` makes it, or its model.safetensors.
   // Errors: kNotFound, kIo, kCorrupt, kUnsupported; all name the file.
   static Result<VoiceActivity> load(const std::filesystem::path& file_or_folder);
+  explicit VoiceActivity(silero::Network network)
+      : network_(std::make_shared<const silero::Network>(std::move(network))) {}
 
   // Of a whole recording: finite samples in [-1, 1] at 16 kHz, one channel; the last chunk is taken
   // as padded with zeros. Returns ceil(samples / 512) probabilities.
@@ -29,9 +32,6 @@ class VoiceActivity {
 
  private:
   friend class VoiceActivityStream;
-  explicit VoiceActivity(std::shared_ptr<const silero::Network> network)
-      : network_(std::move(network)) {}
-
   std::shared_ptr<const silero::Network> network_;
 };
 

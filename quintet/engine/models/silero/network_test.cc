@@ -125,7 +125,7 @@ class Reference {
 TEST(SileroNetwork, EqualsReferenceOnEveryInstructionSet) {
   RandomFile file(1);
   const Network network(read_weights(file.file()).value());
-  constexpr int64_t kChunks = 101;  // Two blocks and a rest.
+  constexpr int64_t kChunks = 101;  // Blocks and a rest.
   const std::vector<float> samples = random_samples(kChunks, 2);
   Reference reference(file);
   std::vector<double> expected;
@@ -150,7 +150,7 @@ TEST(SileroNetwork, EqualsReferenceOnEveryInstructionSet) {
 TEST(SileroNetwork, SameBitsHoweverTheChunksAreSharedOut) {
   RandomFile file(3);
   const Network network(read_weights(file.file()).value());
-  constexpr int64_t kChunks = 1100;  // More than two turns of the cell.
+  constexpr int64_t kChunks = 1100;  // Several turns of the cell.
   const std::vector<float> samples = random_samples(kChunks, 4);
   const std::vector<float> whole = run(network, samples, 1);
   EXPECT_EQ(run(network, samples, 3), whole);
