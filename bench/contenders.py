@@ -1,7 +1,7 @@
 """The contenders of the benchmarks in this folder: Quintet, and the peers of bench/peers.
 
-A contender has a `name`; `run(clip)` gives {"text", "ms": {stage: milliseconds}} for one run that is
-warm; `info()` says versions and settings. Model files that a peer needs are made on first use, in
+A contender has a `name`; `run(clip)` gives {"text", "ms": {stage: milliseconds}} of one warm run,
+`text(clip)` its words alone; `info()` says versions and settings. Model files that a peer needs are made on first use, in
 .cache, from the same weights.
 """
 
@@ -55,6 +55,9 @@ class Quintet:
         return {"text": done["text"], "ms": {**{stage: ms[stage] for stage in STAGES},
                                              "decode": ms["prefill"] + ms["decode"]}}
 
+    def text(self, clip):
+        return self.run(clip)["text"]
+
     def close(self):
         pass
 
@@ -97,6 +100,9 @@ class Peer:
         if self.warm_up:
             self._ask(f"run {clip}")
         return self._ask(f"run {clip}")
+
+    def text(self, clip):
+        return self._ask(f"run {clip}")["text"]
 
     def close(self):
         self.process.stdin.close()

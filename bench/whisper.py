@@ -10,9 +10,9 @@ every other round in reverse order, so that drift of the machine falls on all al
 runs of which the second is timed: each contender finds its own weights in the caches.
 
 Printed are the median, the minimum and the spread (interquartile range over median) of the total in
-milliseconds, ratios, which are medians of the ratios within one round, the medians of the stages, and
-the most memory that the process held. Loading the model is not part of any time. scripts/bench-peers
-installs the peers.
+milliseconds, ratios, which are medians of the ratios within one round, the medians of the stages,
+and the most memory that the process held. Loading the model is not part of any time.
+scripts/bench-peers installs the peers; without it, name contenders of Quintet by --only.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def measure(competing, clip, rounds):
     """{"reference", "texts", "different", "refused", "ms": {name: {stage: [one a round]}}}"""
     names = [c.name for c in competing]
     reference = next((n for n in contenders.PEER_COMMANDS if n in names), names[0])
-    texts = {c.name: c.run(clip)["text"] for c in competing}
+    texts = {c.name: c.text(clip) for c in competing}
     expected = words(texts[reference])
     different = {name: word_errors(expected, words(text)) for name, text in texts.items()}
     admitted = [c for c in competing if different[c.name] <= MOST_DIFFERENT * len(expected)]
