@@ -68,40 +68,64 @@ size_t AttentionScratch::bytes() const {
          static_cast<size_t>(weights_.size() + queries_.size()) * sizeof(bf16);
 }
 
+namespace {
+
+// One head of one group.
+void attend_head(MatrixView<const float> q, const AttentionGroup& group, int64_t head, int64_t lane,
+                 AttentionScratch& scratch, MatrixView<float> out,
+                 const AttentionObserver* observer) {
+  const PackedKeyValues& kv = *group.kv;
+  const int64_t dim = kv.head_dim();
+  const auto keys = kv.key_weights(head);
+  const auto values = kv.value_weights(head);
+  const MatrixView<const float> query{q.row(group.first) + head * dim, group.rows, dim, q.stride};
+  const MatrixView<float> result{out.row(group.first) + head * dim, group.rows, dim, out.stride};
+  const auto scores = scratch.scores(lane, kv.keys()).rows_from(0, group.rows);
+
+  if (kv.format() == WeightFormat::kF32) {
+    kernels::gemm_f32(query, keys, {}, scores, 0, panel_count(keys.n));
+  } else {
+    const auto converted = scratch.queries(lane, dim).rows_from(0, group.rows);
+    kernels::convert_rows(query, converted);
+    kernels::gemm_bf16(converted, keys, {}, scores, 0, panel_count(keys.n));
+  }
+  for (int64_t r = 0; r < group.rows; ++r) kernels::softmax(scores.row(r), kv.keys());
+  if (observer != nullptr) (*observer)(head, group.first, scores);
+  if (kv.format() == WeightFormat::kF32) {
+    kernels::gemm_f32(scores, values, {}, result, 0, panel_count(values.n));
+  } else {
+    const auto weights = scratch.weights(lane, kv.keys()).rows_from(0, group.rows);
+    kernels::convert_rows(scores, weights);
+    kernels::gemm_bf16(weights, values, {}, result, 0, panel_count(values.n));
+  }
+}
+
+}  // namespace
+
 void attend_packed(Runtime& run, MatrixView<const float> q, const PackedKeyValues& kv,
                    AttentionScratch& scratch, MatrixView<float> out,
                    const AttentionObserver* observer) {
   constexpr int64_t kBlock = AttentionScratch::kQueryBlock;
-  const int64_t dim = kv.head_dim();
-  QT_CHECK_EQ(q.cols, kv.heads() * dim);
+  QT_CHECK_EQ(q.cols, kv.heads() * kv.head_dim());
   const int64_t blocks = (q.rows + kBlock - 1) / kBlock;
   // Blocks of one head follow each other: its packed keys and values stay in L2.
   run.pool.parallel_for_lanes(kv.heads() * blocks, [&](int64_t lane, int64_t task) {
-    const int64_t head = task / blocks;
     const int64_t first = task % blocks * kBlock;
-    const int64_t rows = std::min(kBlock, q.rows - first);
-    const auto keys = kv.key_weights(head);
-    const auto values = kv.value_weights(head);
-    const MatrixView<const float> query{q.row(first) + head * dim, rows, dim, q.stride};
-    const MatrixView<float> result{out.row(first) + head * dim, rows, dim, out.stride};
-    const auto scores = scratch.scores(lane, kv.keys()).rows_from(0, rows);
+    attend_head(q, {&kv, first, std::min(kBlock, q.rows - first)}, task / blocks, lane, scratch,
+                out, observer);
+  });
+}
 
-    if (kv.format() == WeightFormat::kF32) {
-      kernels::gemm_f32(query, keys, {}, scores, 0, panel_count(keys.n));
-    } else {
-      const auto converted = scratch.queries(lane, dim).rows_from(0, rows);
-      kernels::convert_rows(query, converted);
-      kernels::gemm_bf16(converted, keys, {}, scores, 0, panel_count(keys.n));
-    }
-    for (int64_t r = 0; r < rows; ++r) kernels::softmax(scores.row(r), kv.keys());
-    if (observer != nullptr) (*observer)(head, first, scores);
-    if (kv.format() == WeightFormat::kF32) {
-      kernels::gemm_f32(scores, values, {}, result, 0, panel_count(values.n));
-    } else {
-      const auto weights = scratch.weights(lane, kv.keys()).rows_from(0, rows);
-      kernels::convert_rows(scores, weights);
-      kernels::gemm_bf16(weights, values, {}, result, 0, panel_count(values.n));
-    }
+void attend_packed(Runtime& run, MatrixView<const float> q, std::span<const AttentionGroup> groups,
+                   AttentionScratch& scratch, MatrixView<float> out,
+                   const AttentionObserver* observer) {
+  if (groups.empty()) return;
+  const int64_t heads = groups[0].kv->heads();
+  QT_CHECK_EQ(q.cols, heads * groups[0].kv->head_dim());
+  const int64_t count = std::ssize(groups);
+  run.pool.parallel_for_lanes(heads * count, [&](int64_t lane, int64_t task) {
+    const AttentionGroup& group = groups[static_cast<size_t>(task % count)];
+    attend_head(q, group, task / count, lane, scratch, out, observer);
   });
 }
 

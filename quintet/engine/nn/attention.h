@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "quintet/core/aligned.h"
@@ -71,6 +72,17 @@ using AttentionObserver =
 // out = softmax(q K^T) V for every head; the 1 / sqrt(Dh) is expected inside q.
 // Shapes: q, out [T, heads * head_dim].
 void attend_packed(Runtime& run, MatrixView<const float> q, const PackedKeyValues& kv,
+                   AttentionScratch& scratch, MatrixView<float> out,
+                   const AttentionObserver* observer = nullptr);
+
+// The same for queries that attend to different keys: rows [first, first + rows) of q to `kv`.
+struct AttentionGroup {
+  const PackedKeyValues* kv;
+  int64_t first;
+  int64_t rows;
+};
+// REQUIRES: groups of at most AttentionScratch::kQueryBlock rows, over equal numbers of heads.
+void attend_packed(Runtime& run, MatrixView<const float> q, std::span<const AttentionGroup> groups,
                    AttentionScratch& scratch, MatrixView<float> out,
                    const AttentionObserver* observer = nullptr);
 

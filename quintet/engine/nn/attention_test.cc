@@ -185,6 +185,40 @@ TEST_P(AttendPacked, TheObserverSeesTheWeightsOfEveryHeadAndQueryOnce) {
   EXPECT_EQ(seen, std::vector<int>(seen.size(), 1));
 }
 
+TEST_P(AttendPacked, GroupsThatAttendToDifferentKeysGiveTheBitsThatEachGivesAlone) {
+  struct Recording {
+    int64_t keys;
+    std::vector<int64_t> groups;  // Rows of each.
+  };
+  const std::vector<Recording> recordings = {{101, {1, 24}}, {7, {3}}, {150, {1}}};
+  std::vector<PackedKeyValues> caches;
+  std::vector<AttentionGroup> groups;
+  std::vector<float> all_q;
+  std::vector<float> want;
+  caches.reserve(recordings.size());
+  for (const Recording& recording : recordings) {
+    const auto seed = static_cast<uint32_t>(recording.keys);
+    const auto k = random_values(recording.keys * kWidth, seed, 1);
+    const auto v = random_values(recording.keys * kWidth, seed + 1, 1);
+    PackedKeyValues& kv = caches.emplace_back(case_.format, kHeads, kDim, kMaxKeys);
+    kv.pack(run_, matrix<const float>(k.data(), recording.keys, kWidth),
+            matrix<const float>(v.data(), recording.keys, kWidth));
+    pack(k, v);
+    for (const int64_t rows : recording.groups) {
+      groups.push_back({&kv, std::ssize(all_q) / kWidth, rows});
+      const auto q = random_values(rows * kWidth, seed + 2 + static_cast<uint32_t>(rows), 0.4f);
+      all_q.insert(all_q.end(), q.begin(), q.end());
+      const auto alone = attend(q);
+      want.insert(want.end(), alone.begin(), alone.end());
+    }
+  }
+  const int64_t rows = std::ssize(all_q) / kWidth;
+  std::vector<float> out(all_q.size());
+  attend_packed(run_, matrix<const float>(all_q.data(), rows, kWidth), groups, scratch_,
+                matrix(out.data(), rows, kWidth));
+  EXPECT_EQ(out, want);
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryIsa, AttendPacked,
                          testing::Combine(testing::ValuesIn(supported_isas()),
                                           testing::Values(Case{WeightFormat::kF32, 2e-5f},
