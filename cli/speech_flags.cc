@@ -17,6 +17,12 @@ void add_speech_flags(CLI::App& command, SpeechFlags& flags) {
                    "Encode 30 s for every window, however short the audio");
 }
 
+void add_batch_flag(CLI::App& command, int& windows) {
+  command.add_option("--batch", windows, "Recordings that are decoded at a time, 1 to 64")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+}
+
 Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& globals) {
   LoadOptions options{.threads = globals.threads, .baseline = flags.baseline};
   QT_TRY(options.precision, parse_precision(globals.precision));

@@ -21,6 +21,9 @@ struct SpeechFlags {
 // --model, --baseline, --language, --task, --beams, --full-length.
 void add_speech_flags(CLI::App& command, SpeechFlags& flags);
 
+// --batch: how many windows are decoded at a time.
+void add_batch_flag(CLI::App& command, int& windows);
+
 Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& globals);
 
 // Language, task, beams and length; the rest are defaults. Errors: kInvalidArgument for the task.
