@@ -19,12 +19,12 @@ struct SpeechWindow {  // A contiguous range of the recording: samples [begin, e
 };
 
 struct VadOptions {
-  float threshold = 0.5F;          // Speech begins at this probability.
-  float exit_threshold = 0.35F;    // It goes on until the probability is below this one.
-  int64_t min_speech_ms = 250;     // Shorter speech is dropped.
-  int64_t min_silence_ms = 100;    // Shorter silences belong to the speech around them.
-  int64_t padding_ms = 200;        // Silence kept at both ends of speech, where there is as much.
-  int64_t max_window_ms = 30'000;  // REQUIRES: >= 1000.
+  float threshold = 0.5F;           // Speech begins at this probability.
+  float exit_threshold = 0.35F;     // It goes on until the probability is below this one.
+  int64_t min_speech_ms = 250;      // Shorter speech is dropped.
+  int64_t min_silence_ms = 100;     // Shorter silences belong to the speech around them.
+  int64_t padding_ms = 200;         // Silence kept at both ends of speech, where there is as much.
+  int64_t max_window_ms = 30'000;   // REQUIRES: >= 1000.
   int64_t long_silence_ms = 3'000;  // A window ends where so much silence follows: it is skipped.
 };
 

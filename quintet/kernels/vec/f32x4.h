@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -34,6 +35,11 @@ inline void store_first(float* p, F32 x, int64_t count) {
 inline F32 add(F32 a, F32 b) { return a + b; }
 inline F32 subtract(F32 a, F32 b) { return a - b; }
 inline F32 multiply(F32 a, F32 b) { return a * b; }
+inline F32 divide(F32 a, F32 b) { return a / b; }
+inline F32 square_root(F32 x) {
+  for (int i = 0; i < kLanes; ++i) x[i] = std::sqrt(x[i]);
+  return x;
+}
 inline F32 multiply_add(F32 a, F32 b, F32 c) { return a * b + c; }
 inline F32 maximum(F32 a, F32 b) { return a > b ? a : b; }
 // x * 2^n where t >= limit, zero elsewhere. n is the integer in the low bits of z; the product must

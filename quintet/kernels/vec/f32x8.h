@@ -33,6 +33,8 @@ inline void store_first(float* p, F32 x, int64_t count) {
 inline F32 add(F32 a, F32 b) { return _mm256_add_ps(a, b); }
 inline F32 subtract(F32 a, F32 b) { return _mm256_sub_ps(a, b); }
 inline F32 multiply(F32 a, F32 b) { return _mm256_mul_ps(a, b); }
+inline F32 divide(F32 a, F32 b) { return _mm256_div_ps(a, b); }
+inline F32 square_root(F32 x) { return _mm256_sqrt_ps(x); }
 inline F32 multiply_add(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
 inline F32 maximum(F32 a, F32 b) { return _mm256_max_ps(a, b); }
 inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {
