@@ -24,7 +24,6 @@ struct Flags {
   std::string data;
   std::string metric = "wer";
   int64_t limit = 0;
-  int batch = BatchOptions{}.windows;
 };
 
 struct Scored {
@@ -107,7 +106,7 @@ Result<void> score_items(const SpeechModel& model, TranscribeOptions options, co
   }
   ProgressBar progress(globals);
   Result<void> scored;
-  BatchOptions batch{.windows = flags.batch};
+  BatchOptions batch{.windows = flags.speech.batch};
   batch.on_result = [&](size_t i, const Result<Transcript>& transcript) {
     if (!scored) return;
     progress.update("items", i, inputs.size(), plain_count);
@@ -230,7 +229,6 @@ void add_eval_command(CLI::App& app, Globals& globals, Action& action) {
   command->add_option("--limit", flags->limit, "Only the first so many items; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  add_batch_flag(*command, flags->batch);
   command->callback(
       [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });
 }

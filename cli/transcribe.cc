@@ -28,7 +28,6 @@ struct Flags {
   bool words = false;
   bool condition_on_previous = false;
   std::vector<float> temperatures;
-  int batch = BatchOptions{}.windows;
 };
 
 // Standard input is read whole: audio formats need to seek. 4 GiB hold 37 hours of 16 kHz speech.
@@ -105,6 +104,11 @@ Result<void> check_output(const Flags& flags, TranscriptFormat format) {
 }
 
 Result<TranscribeOptions> make_options(const Flags& flags, TranscriptFormat format) {
+  if (flags.speech.vad && flags.condition_on_previous) {
+    return Error(Code::kInvalidArgument,
+                 "--condition-on-previous: windows of --vad are decoded together and cannot continue "
+                 "each other; leave out one of the two");
+  }
   QT_TRY(TranscribeOptions options, transcribe_options(flags.speech));
   options.timestamps = flags.words                ? TimestampMode::kWords
                        : shows_timestamps(format) ? TimestampMode::kSegments
@@ -195,7 +199,7 @@ int run(const Flags& flags, const Globals& globals) {
   const auto inputs = make_inputs(flags, *options, memory);
   if (!inputs) return fail(inputs.error());
   Output output(flags, globals, *format, options->task);
-  BatchOptions batch{.windows = flags.batch};
+  BatchOptions batch{.windows = flags.speech.batch};
   batch.on_result = [&](size_t i, const Result<Transcript>& transcript) {
     progress.clear();
     output.add(flags.files[i], transcript);
@@ -222,7 +226,6 @@ void add_transcribe_command(CLI::App& app, Globals& globals, Action& action) {
                     "Each window continues the text of those before");
   command->add_option("--temperature", flags->temperatures,
                       "Temperatures to try in turn (default: 0 0.2 0.4 0.6 0.8 1)");
-  add_batch_flag(*command, flags->batch);
   command->callback(
       [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });
 }

@@ -26,7 +26,7 @@ std::string trimmed(const std::string& text) {
 
 }  // namespace
 
-Result<void> check_options(const Vocabulary& vocabulary, const TranscribeOptions& options) {
+Result<void> check_options(const SpeechContext& context, const TranscribeOptions& options) {
   const auto wrong = [](const std::string& what) { return Error(Code::kInvalidArgument, what); };
   constexpr int kMostSequences = 64;
   if (options.beams < 1 || options.beams > kMostSequences) {
@@ -41,7 +41,15 @@ Result<void> check_options(const Vocabulary& vocabulary, const TranscribeOptions
       return wrong("temperature is " + std::to_string(t) + ", expected 0 or more");
     }
   }
-  if (!options.language.empty()) QT_TRY_VOID(vocabulary.language(options.language));
+  if (options.cut == Cut::kSilences && options.condition_on_previous) {
+    return wrong(
+        "windows cut at silences are decoded together and cannot be conditioned on the text of "
+        "those before: leave out one of the two");
+  }
+  if (options.cut == Cut::kSilences && context.voice_activity == nullptr) {
+    return wrong("to cut at silences, load the model with a voice-activity network");
+  }
+  if (!options.language.empty()) QT_TRY_VOID(context.vocabulary.language(options.language));
   return {};
 }
 
@@ -50,7 +58,7 @@ Recording::Recording(const SpeechContext& context, const TranscribeOptions& opti
 
 Result<std::unique_ptr<Recording>> Recording::open(const SpeechContext& context,
                                                    const SpeechInput& input) {
-  QT_TRY_VOID(check_options(context.vocabulary, input.options));
+  QT_TRY_VOID(check_options(context, input.options));
   std::unique_ptr<Recording> recording(new Recording(context, input.options));
   QT_TRY_VOID(recording->begin(input.audio));
   return recording;
@@ -67,8 +75,13 @@ Result<void> Recording::begin(const AudioInput& audio) {
     QT_TRY(audio_, io::AudioReader::open(memory.bytes, memory.name));
     reader_ = std::make_unique<WindowReader>(*audio_);
   }
-  windows_ = std::make_unique<TimestampWindows>(
-      *reader_, context_.model.config.mel_frames() * kernels::kMelHopSamples);
+  const int64_t length = context_.model.config.mel_frames() * kernels::kMelHopSamples;
+  if (options_.cut == Cut::kSilences) {
+    windows_ = std::make_unique<SilenceWindows>(*reader_, length, *context_.voice_activity,
+                                                context_.pool);
+  } else {
+    windows_ = std::make_unique<TimestampWindows>(*reader_, length);
+  }
   if (!options_.language.empty()) {
     QT_TRY(language_, context_.vocabulary.language(options_.language));
     transcript_.language = language_->code;
@@ -130,6 +143,7 @@ void Recording::finish_window(const Window& window, const WindowDecoder& decoder
   if (!decoded.silent(options_)) {
     if (!independent()) language_ = decoder.language();
     WindowSegments cut = cut_segments(decoded, audio.begin_seconds(), audio.seconds(),
+                                      independent() ? Rest::kSegment : Rest::kNextWindow,
                                       context_.vocabulary, *context_.model.tokenizer);
     if (options_.timestamps == TimestampMode::kWords) {
       align_words(decoder.window(), context_.model, context_.vocabulary, *decoder.language(),

@@ -19,8 +19,8 @@
 
 namespace quintet::speech {
 
-// Numbers in range, a language of the model. Errors: kInvalidArgument.
-Result<void> check_options(const Vocabulary& vocabulary, const TranscribeOptions& options);
+// Numbers in range, a language of the model, cuts that are possible. Errors: kInvalidArgument.
+Result<void> check_options(const SpeechContext& context, const TranscribeOptions& options);
 
 // Gives windows, takes what was found in them in any order, and joins it in theirs.
 class Recording {

@@ -3,6 +3,7 @@
 #include "quintet/core/thread_pool.h"
 #include "quintet/engine/models/whisper/model.h"
 #include "quintet/engine/speech/vocabulary.h"
+#include "quintet/engine/speech/voice_activity.h"
 #include "quintet/kernels/mel/mel.h"
 
 namespace quintet::speech {
@@ -13,6 +14,7 @@ struct SpeechContext {
   const Vocabulary& vocabulary;
   const kernels::MelFilter& mel;
   ThreadPool& pool;
+  const VoiceActivity* voice_activity;  // Null: none was loaded.
 };
 
 }  // namespace quintet::speech

@@ -38,11 +38,16 @@ struct SpeechModel::Impl {
     idle.push_back(std::move(session));
   }
 
+  speech::SpeechContext context() const {
+    return {*model, vocabulary, *mel, *pool, voice_activity ? &*voice_activity : nullptr};
+  }
+
   LoadOptions options;
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<whisper::Model> model;
   speech::Vocabulary vocabulary;
   std::unique_ptr<kernels::MelFilter> mel;
+  std::optional<speech::VoiceActivity> voice_activity;
   double load_milliseconds = 0;
 
   std::mutex mutex;
@@ -84,6 +89,10 @@ Result<SpeechModel> SpeechModel::load_file(const std::filesystem::path& path,
   }
   impl->vocabulary = *vocabulary;
   impl->mel = std::make_unique<kernels::MelFilter>(impl->model->config.mel_bins);
+  if (!options.voice_activity.empty()) {
+    QT_TRY(const std::filesystem::path network, io::find_model(options.voice_activity));
+    QT_TRY(impl->voice_activity, speech::VoiceActivity::load(network));
+  }
   impl->load_milliseconds = speech::milliseconds_since(started);
   return SpeechModel(std::move(impl));
 }
@@ -121,7 +130,7 @@ std::vector<Result<Transcript>> SpeechModel::transcribe_batch(std::span<const Sp
                   "windows is " + std::to_string(options.windows) + ", expected 1 to 64")};
   }
   BorrowedSession session(*impl_);
-  const speech::SpeechContext context{*impl_->model, impl_->vocabulary, *impl_->mel, *impl_->pool};
+  const speech::SpeechContext context = impl_->context();
   speech::BatchTranscriber transcriber(context, *session, options);
   std::vector<Result<Transcript>> results = transcriber.run(inputs);
   for (Result<Transcript>& result : results) {
@@ -152,7 +161,7 @@ Result<Transcript> SpeechModel::transcribe(std::span<const float> samples,
 }
 
 Result<void> SpeechModel::check(const TranscribeOptions& options) const {
-  return speech::check_options(impl_->vocabulary, options);
+  return speech::check_options(impl_->context(), options);
 }
 
 Precision SpeechModel::precision() const { return impl_->model->packed.precision; }

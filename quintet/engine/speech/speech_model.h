@@ -23,6 +23,8 @@ struct LoadOptions {
   std::optional<Precision> precision = {};
   int threads = 0;        // 0: as many as the process may use.
   bool baseline = false;  // The yardstick: float32, one operator at a time, full padding.
+  // Installed voice-activity network ("silero-vad") or its path, for Cut::kSilences; empty: none.
+  std::string voice_activity = {};
 };
 
 // What a model occupies, in bytes.

@@ -36,4 +36,22 @@ void TimestampWindows::done(const AudioWindow& window, double advance_seconds) {
   begin_ = window.begin + std::clamp<int64_t>(advance, 1, std::ssize(window.samples));
 }
 
+SilenceWindows::SilenceWindows(WindowReader& reader, int64_t length, const VoiceActivity& activity,
+                               ThreadPool& pool)
+    : reader_(reader),
+      windows_(activity, reader, pool,
+               {.max_window_ms = length * 1000 / io::kAudioRateHz}) {}
+
+Result<std::optional<AudioWindow>> SilenceWindows::next() {
+  QT_TRY(const std::optional<SpeechWindow> window, windows_.next());
+  if (!window) {
+    ended_ = true;
+    return std::optional<AudioWindow>();
+  }
+  QT_TRY(const std::span<const float> samples,
+         reader_.window(window->begin, window->end - window->begin));
+  return std::optional(
+      AudioWindow{.samples = {samples.begin(), samples.end()}, .begin = window->begin});
+}
+
 }  // namespace quintet::speech

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "quintet/core/result.h"
+#include "quintet/core/thread_pool.h"
+#include "quintet/engine/speech/voice_activity.h"
 #include "quintet/engine/speech/window_reader.h"
 
 namespace quintet::speech {
@@ -55,6 +57,26 @@ class TimestampWindows final : public WindowSource {
   bool waiting_ = false;  // For the text of the last one.
   bool ended_ = false;
   bool several_ = false;
+};
+
+// Windows begin and end in silences, as the voice-activity network finds them; what lies between them
+// is left out.
+class SilenceWindows final : public WindowSource {
+ public:
+  // Windows of up to `length` samples. Everything that is passed in must outlive this.
+  SilenceWindows(WindowReader& reader, int64_t length, const VoiceActivity& activity,
+                 ThreadPool& pool);
+
+  Result<std::optional<AudioWindow>> next() override;
+  bool ended() const override { return ended_; }
+  void done(const AudioWindow&, double) override {}
+  bool independent() const override { return true; }
+  bool needs_timestamps() const override { return false; }
+
+ private:
+  WindowReader& reader_;
+  SpeechWindowReader windows_;
+  bool ended_ = false;
 };
 
 }  // namespace quintet::speech

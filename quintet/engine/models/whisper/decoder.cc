@@ -13,7 +13,7 @@ Decoder::Decoder(nn::Runtime& run, const Config& config, const Weights& weights,
       config_(config),
       weights_(weights),
       cross_format_(cross),
-      cache_(config.decoder_layers, config.d_model),
+      cache_(config.decoder_layers, config.decoder_heads, config.d_model / config.decoder_heads),
       cross_kv_(config.audio_positions * 2 * config.d_model),
       cross_scratch_(run.pool.threads(), config.d_model / config.decoder_heads,
                      config.audio_positions),
@@ -116,7 +116,7 @@ void Decoder::place(std::span<const decode::StepRow> rows) {
     Sequence& s = sequence(row.sequence);
     const int64_t position = std::ssize(s.rows);
     QT_CHECK_LT(position, config_.text_positions);
-    s.rows.push_back(cache_.take());
+    s.rows.push_back(cache_.take(s.rows.empty() ? nn::KeyValueRows::kNone : s.rows.back()));
     if (s.window != last_window || groups_.back().rows == nn::AttentionScratch::kQueryBlock) {
       groups_.push_back({.kv = nullptr, .first = std::ssize(rows_), .rows = 0});
       last_window = s.window;
@@ -144,24 +144,26 @@ void Decoder::self_attention(int64_t layer, MatrixView<const float> qkv, MatrixV
     return std::span(sequences_[static_cast<size_t>(row.sequence)].rows)
         .first(static_cast<size_t>(row.position) + 1);
   };
-  for (size_t i = 0; i < rows_.size(); ++i) {
-    const float* from = qkv.row(static_cast<int64_t>(i));
-    const int32_t at = past_of(rows_[i]).back();
-    std::copy_n(from + d, d, cache_.key(layer, at));
-    std::copy_n(from + 2 * d, d, cache_.value(layer, at));
+  for (int64_t i = 0; i < qkv.rows; ++i) {
+    const int32_t at = past_of(rows_[static_cast<size_t>(i)]).back();
+    for (int64_t head = 0; head < heads; ++head) {
+      const float* from = qkv.row(i) + head * dim;
+      std::copy_n(from + d, dim, cache_.key(layer, at, head));
+      std::copy_n(from + 2 * d, dim, cache_.value(layer, at, head));
+    }
   }
   run_.pool.parallel_for_lanes(qkv.rows * heads, [&](int64_t lane, int64_t task) {
     const int64_t i = task / heads;
-    const int64_t column = task % heads * dim;
+    const int64_t head = task % heads;
     const auto past = past_of(rows_[static_cast<size_t>(i)]);
     const float** k = pointers_.data() + lane * 2 * config_.text_positions;
     const float** v = k + config_.text_positions;
     for (size_t p = 0; p < past.size(); ++p) {
-      k[p] = cache_.key(layer, past[p]) + column;
-      v[p] = cache_.value(layer, past[p]) + column;
+      k[p] = cache_.key(layer, past[p], head);
+      v[p] = cache_.value(layer, past[p], head);
     }
-    kernels::attend(qkv.row(i) + column, k, v, std::ssize(past), dim,
-                    scores_.data() + lane * config_.text_positions, out.row(i) + column);
+    kernels::attend(qkv.row(i) + head * dim, k, v, std::ssize(past), dim,
+                    scores_.data() + lane * config_.text_positions, out.row(i) + head * dim);
   });
 }
 
