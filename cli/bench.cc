@@ -70,14 +70,15 @@ Result<std::vector<Setting>> load_settings(const Flags& flags, const Globals& gl
 Result<void> measure(std::vector<Setting>& settings, const Flags& flags, const Globals& globals) {
   QT_TRY(TranscribeOptions options, transcribe_options(flags.speech));
   options.timestamps = TimestampMode::kNone;
+  const SpeechInput input{.audio = std::filesystem::path(flags.input), .options = options};
   ProgressBar progress(globals);
   return eval::interleave(settings.size(), flags.repeat, [&](size_t i, int round) -> Result<void> {
     Setting& setting = settings[i];
     progress.update("round", static_cast<uint64_t>(round) + 1, static_cast<uint64_t>(flags.repeat),
                     plain_count);
     const std::optional<double> before = package_energy_joules();
-    QT_TRY(const Transcript transcript,
-           setting.model.transcribe(std::filesystem::path(flags.input), options));
+    auto results = setting.model.transcribe_batch({&input, 1}, {.windows = flags.speech.batch});
+    QT_TRY(const Transcript transcript, std::move(results.front()));
     const std::optional<double> after = package_energy_joules();
     if (round < 0) {
       setting.text = transcript.text;

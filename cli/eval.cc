@@ -71,8 +71,7 @@ Error data_error(const Error& error) {
   return Error(code, error.message());
 }
 
-Result<void> score_item(const SpeechModel& model, const eval::DataItem& item,
-                        const TranscribeOptions& defaults, Evaluation& evaluation) {
+Result<SpeechInput> item_input(const eval::DataItem& item, const TranscribeOptions& defaults) {
   if (item.task != eval::Task::kTranscribe || item.audio.size() != 1) {
     return Error(Code::kUnsupported,
                  "a speech model is evaluated on {\"audio\", \"text\"} items with one recording "
@@ -80,13 +79,46 @@ Result<void> score_item(const SpeechModel& model, const eval::DataItem& item,
   }
   TranscribeOptions options = defaults;
   if (options.language.empty()) options.language = item.language;
-  QT_TRY(Transcript transcript, model.transcribe(item.audio.front(), options));
+  return SpeechInput{.audio = item.audio.front(), .options = std::move(options)};
+}
+
+void score_item(const eval::DataItem& item, const Transcript& transcript, Evaluation& evaluation) {
   const eval::Ratio ratio =
       evaluation.metric->score(item.reference, transcript.text, transcript.language);
-  evaluation.scored.push_back({&item, std::move(transcript.text), ratio});
+  evaluation.scored.push_back({&item, transcript.text, ratio});
   evaluation.audio_seconds += transcript.duration_seconds;
   add_timings(transcript.timings, evaluation.timings);
-  return {};
+}
+
+// The first item that fails stops the others.
+Result<void> score_items(const SpeechModel& model, TranscribeOptions options, const Flags& flags,
+                         const Globals& globals, Evaluation& evaluation) {
+  const auto at_line = [&](const Error& error, const eval::DataItem& item) {
+    return data_error(error).with(flags.data + ": line " + std::to_string(item.line));
+  };
+  std::stop_source stop;
+  options.stop = stop.get_token();
+  std::vector<SpeechInput> inputs;
+  for (const eval::DataItem& item : evaluation.items) {
+    auto input = item_input(item, options);
+    if (!input) return at_line(input.error(), item);
+    inputs.push_back(*std::move(input));
+  }
+  ProgressBar progress(globals);
+  Result<void> scored;
+  BatchOptions batch{.windows = flags.speech.batch};
+  batch.on_result = [&](size_t i, const Result<Transcript>& transcript) {
+    if (!scored) return;
+    progress.update("items", i, inputs.size(), plain_count);
+    if (transcript) {
+      score_item(evaluation.items[i], *transcript, evaluation);
+    } else {
+      scored = at_line(transcript.error(), evaluation.items[i]);
+      stop.request_stop();
+    }
+  };
+  model.transcribe_batch(inputs, batch);
+  return scored;
 }
 
 Result<Evaluation> evaluate(const Flags& flags, const Globals& globals) {
@@ -110,13 +142,7 @@ Result<Evaluation> evaluate(const Flags& flags, const Globals& globals) {
   QT_TRY_VOID(model.check(options));
   evaluation.precision = precision_name(model.precision());
   evaluation.timings.load = model.load_milliseconds();
-  ProgressBar progress(globals);
-  for (const eval::DataItem& item : evaluation.items) {
-    progress.update("items", evaluation.scored.size(), evaluation.items.size(), plain_count);
-    if (const auto scored = score_item(model, item, options, evaluation); !scored) {
-      return data_error(scored.error()).with(flags.data + ": line " + std::to_string(item.line));
-    }
-  }
+  QT_TRY_VOID(score_items(model, options, flags, globals, evaluation));
   return evaluation;
 }
 

@@ -3,6 +3,11 @@
 #include <cmath>
 
 namespace quintet::cli {
+namespace {
+
+constexpr const char* kVoiceActivity = "silero-vad";
+
+}  // namespace
 
 void add_speech_flags(CLI::App& command, SpeechFlags& flags) {
   command.add_option("--model", flags.model, "Installed model, folder or packed file")->required();
@@ -15,10 +20,16 @@ void add_speech_flags(CLI::App& command, SpeechFlags& flags) {
       ->capture_default_str();
   command.add_flag("--full-length", flags.full_length,
                    "Encode 30 s for every window, however short the audio");
+  command.add_flag("--vad", flags.vad,
+                   "Cut long audio at silences, into windows that are decoded together");
+  command.add_option("--batch", flags.batch, "Windows that are decoded at a time, 1 to 64")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
 }
 
 Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& globals) {
   LoadOptions options{.threads = globals.threads, .baseline = flags.baseline};
+  if (flags.vad) options.voice_activity = kVoiceActivity;
   QT_TRY(options.precision, parse_precision(globals.precision));
   return SpeechModel::load(flags.model, options);
 }
@@ -28,6 +39,7 @@ Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags) {
   options.language = flags.language;
   options.beams = flags.beams;
   options.exact_length = !flags.full_length;
+  if (flags.vad) options.cut = Cut::kSilences;
   if (flags.task == "translate") {
     options.task = Task::kTranslate;
   } else if (flags.task != "transcribe") {

@@ -16,14 +16,17 @@ struct SpeechFlags {
   std::string task = "transcribe";
   int beams = 1;
   bool full_length = false;
+  bool vad = false;
+  int batch = BatchOptions{}.windows;
 };
 
-// --model, --baseline, --language, --task, --beams, --full-length.
+// --model, --baseline, --language, --task, --beams, --full-length, --vad, --batch.
 void add_speech_flags(CLI::App& command, SpeechFlags& flags);
 
 Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& globals);
 
-// Language, task, beams and length; the rest are defaults. Errors: kInvalidArgument for the task.
+// Language, task, beams, length and cuts; the rest are defaults. Errors: kInvalidArgument for the
+// task.
 Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags);
 
 // {"load": ..., "preprocess": ..., ...}: milliseconds, to the microsecond.

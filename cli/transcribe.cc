@@ -46,13 +46,6 @@ Result<std::string> read_stdin() {
   return bytes;
 }
 
-Result<Transcript> transcribe_one(const SpeechModel& model, const std::string& file,
-                                  const TranscribeOptions& options) {
-  if (file != "-") return model.transcribe(fs::path(file), options);
-  QT_TRY(const std::string bytes, read_stdin());
-  return model.transcribe(std::as_bytes(std::span(bytes)), "standard input", options);
-}
-
 json result_json(const std::string& file, const Transcript& t, bool verbose, Task task) {
   json object = {{"file", file}, {"language", nullptr}};
   object["duration"] = std::round(t.duration_seconds * 1000) / 1000;
@@ -111,6 +104,12 @@ Result<void> check_output(const Flags& flags, TranscriptFormat format) {
 }
 
 Result<TranscribeOptions> make_options(const Flags& flags, TranscriptFormat format) {
+  if (flags.speech.vad && flags.condition_on_previous) {
+    return Error(
+        Code::kInvalidArgument,
+        "--condition-on-previous: windows of --vad are decoded together and cannot continue "
+        "each other; leave out one of the two");
+  }
   QT_TRY(TranscribeOptions options, transcribe_options(flags.speech));
   options.timestamps = flags.words                ? TimestampMode::kWords
                        : shows_timestamps(format) ? TimestampMode::kSegments
@@ -120,6 +119,59 @@ Result<TranscribeOptions> make_options(const Flags& flags, TranscriptFormat form
   if (!flags.temperatures.empty()) options.temperatures = flags.temperatures;
   return options;
 }
+
+// The files as inputs; standard input, where it is among them, is read into `memory`.
+Result<std::vector<SpeechInput>> make_inputs(const Flags& flags, const TranscribeOptions& options,
+                                             std::string& memory) {
+  if (std::count(flags.files.begin(), flags.files.end(), "-") > 0) {
+    QT_TRY(memory, read_stdin());
+  }
+  std::vector<SpeechInput> inputs;
+  for (const std::string& file : flags.files) {
+    AudioInput audio = fs::path(file);
+    if (file == "-") audio = AudioBytes{std::as_bytes(std::span(memory)), "standard input"};
+    inputs.push_back({.audio = std::move(audio), .options = options});
+  }
+  return inputs;
+}
+
+// Writes results as they come.
+class Output {
+ public:
+  Output(const Flags& flags, const Globals& globals, TranscriptFormat format, Task task)
+      : flags_(flags), json_(globals.json), format_(format), task_(task) {}
+
+  void add(const std::string& file, const Result<Transcript>& transcript) {
+    Result<void> written;
+    if (transcript && (!json_ || !flags_.output.empty())) {
+      written = write_result(flags_, file, *transcript, format_, task_);
+    }
+    if (!transcript || !written) {
+      const Error& error = transcript ? written.error() : transcript.error();
+      exit_code_ = std::max(exit_code_, fail(error));
+      results_.push_back({{"file", file}, {"error", error.message()}});
+    } else if (json_) {
+      results_.push_back(
+          result_json(file, *transcript, flags_.words || shows_timestamps(format_), task_));
+    }
+  }
+
+  int finish() {
+    if (json_) {
+      const json out = results_.size() == 1 ? results_[0] : json{{"results", std::move(results_)}};
+      std::cout << out.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+    }
+    return exit_code_;
+  }
+
+ private:
+  const Flags& flags_;
+  bool json_;
+  TranscriptFormat format_;
+  Task task_;
+  json results_ = json::array();
+  int exit_code_ = 0;
+};
 
 // Transcribes every file; one that fails does not stop the others.
 int run(const Flags& flags, const Globals& globals) {
@@ -135,33 +187,27 @@ int run(const Flags& flags, const Globals& globals) {
   if (const auto checked = model->check(*options); !checked) return fail(checked.error());
 
   ProgressBar progress(globals);
-  json results = json::array();
-  int exit_code = 0;
-  for (const std::string& file : flags.files) {
-    options->on_progress = [&](double done, double total) {
-      progress.update(file, static_cast<uint64_t>(done), static_cast<uint64_t>(std::ceil(total)),
-                      seconds);
-    };
-    auto transcript = transcribe_one(*model, file, *options);
+  size_t done_files = 0;
+  options->on_progress = [&](double done, double total) {
+    if (flags.files.size() > 1) {
+      progress.update("files", done_files, flags.files.size(), plain_count);
+    } else {
+      progress.update(flags.files[0], static_cast<uint64_t>(done),
+                      static_cast<uint64_t>(std::ceil(total)), seconds);
+    }
+  };
+  std::string memory;
+  const auto inputs = make_inputs(flags, *options, memory);
+  if (!inputs) return fail(inputs.error());
+  Output output(flags, globals, *format, options->task);
+  BatchOptions batch{.windows = flags.speech.batch};
+  batch.on_result = [&](size_t i, const Result<Transcript>& transcript) {
     progress.clear();
-    Result<void> written;
-    if (transcript && (!globals.json || !flags.output.empty())) {
-      written = write_result(flags, file, *transcript, *format, options->task);
-    }
-    if (!transcript || !written) {
-      const Error& error = transcript ? written.error() : transcript.error();
-      exit_code = std::max(exit_code, fail(error));
-      results.push_back({{"file", file}, {"error", error.message()}});
-    } else if (globals.json) {
-      results.push_back(
-          result_json(file, *transcript, flags.words || shows_timestamps(*format), options->task));
-    }
-  }
-  if (globals.json) {
-    const json out = results.size() == 1 ? results[0] : json{{"results", std::move(results)}};
-    std::cout << out.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
-  }
-  return exit_code;
+    output.add(flags.files[i], transcript);
+    ++done_files;
+  };
+  model->transcribe_batch(*inputs, batch);
+  return output.finish();
 }
 
 }  // namespace

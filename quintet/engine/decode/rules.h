@@ -8,7 +8,7 @@
 
 namespace quintet::decode {
 
-// Sets logits of forbidden tokens to -inf. Always leaves one finite.
+// Sets logits of forbidden tokens to -inf, and twice does what once does. Always leaves one finite.
 class LogitRule {
  public:
   virtual ~LogitRule() = default;

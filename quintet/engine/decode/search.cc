@@ -5,20 +5,18 @@
 #include <limits>
 #include <random>
 
-#include "quintet/core/aligned.h"
 #include "quintet/core/check.h"
 #include "quintet/kernels/softmax/softmax.h"
 
 namespace quintet::decode {
 namespace {
 
-const Error& cancelled() {
-  static const Error error(Code::kCancelled, "cancelled by the caller");
-  return error;
-}
-
 void apply_rules(const LogitRules& rules, const Hypothesis& hypothesis, std::span<float> logits) {
   for (const auto& rule : rules) rule->apply(hypothesis.tokens, logits);
+}
+
+std::span<float> row_of(MatrixView<float> logits, int64_t row) {
+  return {logits.row(row), static_cast<size_t>(logits.cols)};
 }
 
 void append(Hypothesis& hypothesis, int32_t token, float log_prob) {
@@ -61,51 +59,80 @@ int32_t sample(std::span<const float> logits, float temperature, std::mt19937_64
 }
 
 // Greedy search, or independent samples that share the cache of the prompt.
-Result<Hypothesis> sample_search(StepModel& model, std::span<float> first_logits,
-                                 const LogitRules& rules, const SearchOptions& options) {
-  const int64_t v = model.vocabulary();
-  const bool greedy = options.temperature <= 0;
-  const auto wanted = static_cast<size_t>(greedy ? 1 : options.sequences);
-  std::mt19937_64 random(options.seed);
-  std::vector<Hypothesis> all(wanted);
-  std::vector<size_t> live;  // Sequence i of the model is hypothesis live[i].
-  for (size_t i = 0; i < wanted; ++i) live.push_back(i);
-  AlignedArray<float> logits(static_cast<int64_t>(wanted) * v);
-  for (size_t i = 0; i < wanted; ++i) {
-    std::copy(first_logits.begin(), first_logits.end(),
-              logits.data() + static_cast<int64_t>(i) * v);
+class SampleSearch final : public Search {
+ public:
+  SampleSearch(Sequence prompt, const LogitRules& rules, const SearchOptions& options)
+      : rules_(rules),
+        options_(options),
+        random_(options.seed),
+        prompt_(std::move(prompt)),
+        samples_(greedy() ? 1 : static_cast<size_t>(options.sequences)) {}
+
+  void choose(MatrixView<float> logits) override {
+    int64_t next = 0;
+    for (Sample& sample : samples_) {
+      if (sample.ended) continue;
+      // At first all samples continue the one row of the prompt.
+      const std::span<float> row = row_of(logits, step_ == 0 ? 0 : next++);
+      sample.ended = step_ == options_.max_new_tokens || !extend(sample.hypothesis, row);
+    }
+    ++step_;
   }
 
-  for (int64_t n = 0; n < options.max_new_tokens; ++n) {
-    if (options.stop.stop_requested()) return cancelled();
-    std::vector<size_t> next_live;
-    std::vector<int32_t> next_parents;
-    std::vector<int32_t> tokens;
-    for (size_t i = 0; i < live.size(); ++i) {
-      Hypothesis& hypothesis = all[live[i]];
-      const std::span<float> row(logits.data() + static_cast<int64_t>(i) * v,
-                                 static_cast<size_t>(v));
-      apply_rules(rules, hypothesis, row);
-      if (all_forbidden(row)) continue;
-      const auto token = greedy ? static_cast<int32_t>(kernels::argmax(row.data(), v))
-                                : sample(row, options.temperature, random);
-      const float log_prob = row[static_cast<size_t>(token)] - kernels::log_sum_exp(row.data(), v);
-      if (token == options.end_token) {
-        hypothesis.sum_log_prob += log_prob;
+  std::span<const StepRow> advance() override {
+    rows_.clear();
+    for (Sample& sample : samples_) {
+      if (sample.ended || step_ >= options_.max_new_tokens) {
+        sample.sequence = {};
         continue;
       }
-      append(hypothesis, token, log_prob);
-      next_live.push_back(live[i]);
-      // After the prompt all samples continue the one sequence that it made.
-      next_parents.push_back(n == 0 ? 0 : static_cast<int32_t>(i));
-      tokens.push_back(token);
+      if (step_ == 1) sample.sequence = prompt_.fork();
+      rows_.push_back({.sequence = sample.sequence.id(), .token = sample.hypothesis.tokens.back()});
     }
-    live = std::move(next_live);
-    if (live.empty() || n + 1 == options.max_new_tokens) break;
-    model.step(next_parents, tokens, matrix(logits.data(), static_cast<int64_t>(tokens.size()), v));
+    prompt_ = {};
+    return rows_;
   }
-  return best_of(all);
-}
+
+  Hypothesis best() const override {
+    std::vector<Hypothesis> all;
+    for (const Sample& sample : samples_) all.push_back(sample.hypothesis);
+    return best_of(all);
+  }
+
+ private:
+  struct Sample {
+    Hypothesis hypothesis;
+    Sequence sequence;
+    bool ended = false;
+  };
+
+  bool greedy() const { return options_.temperature <= 0; }
+
+  // False: it has ended.
+  bool extend(Hypothesis& hypothesis, std::span<float> logits) {
+    apply_rules(rules_, hypothesis, logits);
+    if (all_forbidden(logits)) return false;
+    const auto v = static_cast<int64_t>(logits.size());
+    const auto token = greedy() ? static_cast<int32_t>(kernels::argmax(logits.data(), v))
+                                : sample(logits, options_.temperature, random_);
+    const float log_prob =
+        logits[static_cast<size_t>(token)] - kernels::log_sum_exp(logits.data(), v);
+    if (token == options_.end_token) {
+      hypothesis.sum_log_prob += log_prob;
+      return false;
+    }
+    append(hypothesis, token, log_prob);
+    return true;
+  }
+
+  const LogitRules& rules_;
+  SearchOptions options_;
+  std::mt19937_64 random_;
+  int64_t step_ = 0;
+  Sequence prompt_;
+  std::vector<Sample> samples_;
+  std::vector<StepRow> rows_;
+};
 
 struct Candidate {
   size_t beam;
@@ -137,64 +164,91 @@ void add_candidates(std::span<float> logits, const Hypothesis& hypothesis, size_
 
 // Source: openai/whisper decoding.py BeamSearchDecoder (beam + 1 candidates per beam, so that one
 // that ends leaves enough others).
-Result<Hypothesis> beam_search(StepModel& model, std::span<float> first_logits,
-                               const LogitRules& rules, const SearchOptions& options) {
-  const int64_t v = model.vocabulary();
-  const auto beams = static_cast<size_t>(options.sequences);
-  const auto enough = static_cast<size_t>(
-      std::max(1L, std::lround(static_cast<float>(options.sequences) * options.patience)));
-  AlignedArray<float> logits(static_cast<int64_t>(beams) * v);
-  std::copy(first_logits.begin(), first_logits.end(), logits.data());
-  std::vector<Hypothesis> live(1);
-  std::vector<Hypothesis> finished;
+class BeamSearch final : public Search {
+ public:
+  BeamSearch(Sequence prompt, const LogitRules& rules, const SearchOptions& options)
+      : rules_(rules),
+        options_(options),
+        beams_(static_cast<size_t>(options.sequences)),
+        enough_(static_cast<size_t>(
+            std::max(1L, std::lround(static_cast<float>(options.sequences) * options.patience)))) {
+    live_.emplace_back().sequence = std::move(prompt);
+  }
 
-  for (int64_t n = 0; n < options.max_new_tokens && finished.size() < enough; ++n) {
-    if (options.stop.stop_requested()) return cancelled();
+  void choose(MatrixView<float> logits) override {
+    next_.clear();
     std::vector<Candidate> candidates;
-    for (size_t i = 0; i < live.size(); ++i) {
-      const std::span<float> row(logits.data() + static_cast<int64_t>(i) * v,
-                                 static_cast<size_t>(v));
-      apply_rules(rules, live[i], row);
-      add_candidates(row, live[i], i, beams + 1, candidates);
+    for (size_t i = 0; i < live_.size() && step_ < options_.max_new_tokens; ++i) {
+      const std::span<float> row = row_of(logits, static_cast<int64_t>(i));
+      apply_rules(rules_, live_[i].hypothesis, row);
+      add_candidates(row, live_[i].hypothesis, i, beams_ + 1, candidates);
     }
-    if (candidates.empty()) break;
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const Candidate& a, const Candidate& b) { return a.sum > b.sum; });
-    std::vector<Hypothesis> next;
-    std::vector<int32_t> parents;
-    std::vector<int32_t> tokens;
     for (const Candidate& c : candidates) {
-      if (next.size() == beams) break;
-      Hypothesis hypothesis = live[c.beam];
-      if (c.token == options.end_token) {
+      if (next_.size() == beams_) break;
+      Hypothesis hypothesis = live_[c.beam].hypothesis;
+      if (c.token == options_.end_token) {
         hypothesis.sum_log_prob = c.sum;
-        if (finished.size() < enough) finished.push_back(std::move(hypothesis));
+        if (finished_.size() < enough_) finished_.push_back(std::move(hypothesis));
         continue;
       }
       append(hypothesis, c.token, c.log_prob);
-      next.push_back(std::move(hypothesis));
-      parents.push_back(static_cast<int32_t>(c.beam));
-      tokens.push_back(c.token);
+      next_.push_back({.hypothesis = std::move(hypothesis), .parent = c.beam});
     }
-    live = std::move(next);
-    if (live.empty() || n + 1 == options.max_new_tokens) break;
-    model.step(parents, tokens, matrix(logits.data(), static_cast<int64_t>(tokens.size()), v));
+    stuck_ = candidates.empty();
+    ++step_;
   }
-  // Unfinished beams count only where too few have ended.
-  for (size_t i = 0; i < live.size() && finished.size() < enough; ++i) finished.push_back(live[i]);
-  return best_of(finished);
-}
+
+  std::span<const StepRow> advance() override {
+    rows_.clear();
+    const bool ended = step_ >= options_.max_new_tokens || finished_.size() >= enough_;
+    for (Beam& beam : next_) {
+      if (ended) break;
+      beam.sequence = live_[beam.parent].sequence.fork();
+      rows_.push_back({.sequence = beam.sequence.id(), .token = beam.hypothesis.tokens.back()});
+    }
+    if (!stuck_) live_ = std::move(next_);
+    return rows_;
+  }
+
+  Hypothesis best() const override {
+    std::vector<Hypothesis> all = finished_;
+    // Unfinished beams count only where too few have ended.
+    for (const Beam& beam : live_) {
+      if (all.size() < enough_) all.push_back(beam.hypothesis);
+    }
+    return best_of(all);
+  }
+
+ private:
+  struct Beam {
+    Hypothesis hypothesis = {};
+    Sequence sequence = {};
+    size_t parent = 0;  // Among the beams of the step before.
+  };
+
+  const LogitRules& rules_;
+  SearchOptions options_;
+  size_t beams_;
+  size_t enough_;
+  int64_t step_ = 0;
+  bool stuck_ = false;  // The rules left no beam a token: those that live count as they are.
+  std::vector<Beam> live_;
+  std::vector<Beam> next_;
+  std::vector<Hypothesis> finished_;
+  std::vector<StepRow> rows_;
+};
 
 }  // namespace
 
-Result<Hypothesis> search(StepModel& model, std::span<float> logits, const LogitRules& rules,
-                          const SearchOptions& options) {
-  QT_CHECK_EQ(static_cast<int64_t>(logits.size()), model.vocabulary());
+std::unique_ptr<Search> make_search(Sequence prompt, const LogitRules& rules,
+                                    const SearchOptions& options) {
   QT_CHECK(options.sequences >= 1);
   if (options.temperature <= 0 && options.sequences > 1) {
-    return beam_search(model, logits, rules, options);
+    return std::make_unique<BeamSearch>(std::move(prompt), rules, options);
   }
-  return sample_search(model, logits, rules, options);
+  return std::make_unique<SampleSearch>(std::move(prompt), rules, options);
 }
 
 }  // namespace quintet::decode

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
-#include <stop_token>
 #include <vector>
 
-#include "quintet/core/result.h"
 #include "quintet/engine/decode/rules.h"
 #include "quintet/engine/decode/step_model.h"
 
@@ -19,7 +18,6 @@ struct SearchOptions {
   int sequences = 1;      // Beams at temperature 0, independent samples above it.
   float patience = 1;     // Beam search stops after sequences * patience finished hypotheses.
   uint64_t seed = 0;
-  std::stop_token stop = {};
 };
 
 struct Hypothesis {
@@ -30,10 +28,27 @@ struct Hypothesis {
   float average_log_prob() const { return sum_log_prob / static_cast<float>(tokens.size() + 1); }
 };
 
-// Extends the sequence that model.start has read. `logits`: those of its last position, [V]; they
-// are overwritten.
-// Errors: kCancelled where options.stop was requested.
-Result<Hypothesis> search(StepModel& model, std::span<float> logits, const LogitRules& rules,
-                          const SearchOptions& options);
+// One search, which does not run the model itself: whoever does may run the rows of many searches
+// in one pass. `choose` takes logits and `advance` gives the rows to run for the next ones, in
+// turns, until there are none.
+class Search {
+ public:
+  virtual ~Search() = default;
+
+  // Takes the logits of the rows that it asked for, at first those of the last token of the prompt,
+  // and overwrites them. Shapes: logits [rows, V].
+  // Threads: calls of different searches may overlap.
+  virtual void choose(MatrixView<float> logits) = 0;
+
+  // Parts the sequences of the model as was chosen, and says what to run. Empty: it has ended.
+  virtual std::span<const StepRow> advance() = 0;
+
+  // REQUIRES: it has ended.
+  virtual Hypothesis best() const = 0;
+};
+
+// Extends `prompt`, a sequence that has read the prompt. `rules` must outlive the search.
+std::unique_ptr<Search> make_search(Sequence prompt, const LogitRules& rules,
+                                    const SearchOptions& options);
 
 }  // namespace quintet::decode

@@ -11,9 +11,9 @@
 namespace quintet::decode {
 namespace {
 
-using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 constexpr int32_t kBegin = 0;
 constexpr int32_t kEnd = 3;
@@ -28,53 +28,64 @@ class TableModel final : public StepModel {
   int64_t vocabulary() const override { return kVocabulary; }
   int64_t max_tokens() const override { return 100; }
 
-  void start(std::span<const int32_t> prompt, MatrixView<float> logits) override {
-    sequences = {std::vector<int32_t>(prompt.begin(), prompt.end())};
-    write(logits);
-  }
-
-  void step(std::span<const int32_t> parents, std::span<const int32_t> tokens,
-            MatrixView<float> logits) override {
-    ASSERT_EQ(parents.size(), tokens.size());
-    ASSERT_EQ(logits.rows, static_cast<int64_t>(tokens.size()));
-    std::vector<std::vector<int32_t>> next;
-    for (size_t i = 0; i < tokens.size(); ++i) {
-      ASSERT_GE(parents[i], 0);
-      ASSERT_LT(static_cast<size_t>(parents[i]), sequences.size());
-      next.push_back(sequences[static_cast<size_t>(parents[i])]);
-      next.back().push_back(tokens[i]);
+  void forward(std::span<const StepRow> rows, MatrixView<float> logits) override {
+    std::vector<std::vector<int32_t>> after;
+    int64_t wanted = 0;
+    for (const StepRow& row : rows) {
+      std::vector<int32_t>& tokens = sequences.at(row.sequence);
+      tokens.push_back(row.token);
+      after.push_back(tokens);
+      if (row.wants_logits) write(tokens, logits.row(wanted++));
     }
-    sequences = std::move(next);
-    all_parents.emplace_back(parents.begin(), parents.end());
-    ++steps;
-    write(logits);
+    ASSERT_EQ(logits.rows, wanted);
+    passes.push_back(std::move(after));
   }
+  int32_t fork(int32_t sequence) override {
+    const int32_t child = next_++;
+    sequences[child] = sequences.at(sequence);
+    return child;
+  }
+  void release(int32_t sequence) override { ASSERT_EQ(sequences.erase(sequence), 1u); }
 
-  std::vector<std::vector<int32_t>> sequences;
-  std::vector<std::vector<int32_t>> all_parents;
-  int steps = 0;
+  Sequence begin() {
+    sequences[next_] = {};
+    return {*this, next_++};
+  }
+  // Passes after that of the prompt.
+  int64_t steps() const { return std::ssize(passes) - 1; }
+
+  std::map<int32_t, std::vector<int32_t>> sequences;
+  // The sequences that each pass extended, as they were after it.
+  std::vector<std::vector<std::vector<int32_t>>> passes;
 
  private:
-  void write(MatrixView<float> logits) const {
-    for (size_t s = 0; s < sequences.size(); ++s) {
-      const std::vector<int32_t> key(sequences[s].begin() + 1, sequences[s].end());
-      const auto found = table_.find(key);
-      const auto& row = found == table_.end() ? table_.at({-1}) : found->second;
-      for (size_t v = 0; v < row.size(); ++v) {
-        // Logits are free up to a constant.
-        logits.row(static_cast<int64_t>(s))[v] = std::log(row[v]) + 3.0f;
-      }
-    }
+  void write(const std::vector<int32_t>& tokens, float* logits) const {
+    const auto found = table_.find({tokens.begin() + 1, tokens.end()});
+    const auto& row = found == table_.end() ? table_.at({-1}) : found->second;
+    // Logits are free up to a constant.
+    for (size_t v = 0; v < row.size(); ++v) logits[v] = std::log(row[v]) + 3.0f;
   }
 
   Table table_;
+  int32_t next_ = 0;
 };
 
-Result<Hypothesis> run(TableModel& model, const SearchOptions& options,
-                       const LogitRules& rules = {}) {
-  std::array<float, kVocabulary> logits;
-  model.start(std::array{kBegin}, matrix(logits.data(), 1, kVocabulary));
-  return search(model, logits, rules, options);
+Hypothesis run(TableModel& model, const SearchOptions& options, const LogitRules& rules = {}) {
+  std::vector<float> logits(kVocabulary);
+  Sequence prompt = model.begin();
+  const StepRow begin = {.sequence = prompt.id(), .token = kBegin};
+  model.forward({&begin, 1}, matrix(logits.data(), 1, kVocabulary));
+  const auto search = make_search(std::move(prompt), rules, options);
+  int64_t rows = 1;
+  for (;;) {
+    search->choose(matrix(logits.data(), rows, kVocabulary));
+    const auto next = search->advance();
+    if (next.empty()) break;
+    rows = std::ssize(next);
+    logits.resize(static_cast<size_t>(rows * kVocabulary));
+    model.forward(next, matrix(logits.data(), rows, kVocabulary));
+  }
+  return search->best();
 }
 
 // Greedy takes token 1 and then has no good way on; 2, 2 is likelier altogether.
@@ -87,33 +98,30 @@ const Table kTrap = {{{}, {0.0f, 0.5f, 0.4f, 0.1f}},
 TEST(GreedySearch, TakesTheLikeliestTokenUntilTheEnd) {
   TableModel model(kTrap);
   const auto found = run(model, {.end_token = kEnd});
-  ASSERT_TRUE(found);
-  EXPECT_THAT(found->tokens, ElementsAre(1, 1));
-  ASSERT_EQ(found->log_probs.size(), 2u);
-  EXPECT_NEAR(found->log_probs[0], std::log(0.5f), 1e-5f);
-  EXPECT_NEAR(found->log_probs[1], std::log(0.4f), 1e-5f);
-  EXPECT_NEAR(found->sum_log_prob, std::log(0.5f * 0.4f * 0.4f), 1e-5f);
-  EXPECT_NEAR(found->average_log_prob(), std::log(0.08f) / 3, 1e-5f);
-  EXPECT_EQ(model.steps, 2);
+  EXPECT_THAT(found.tokens, ElementsAre(1, 1));
+  ASSERT_EQ(found.log_probs.size(), 2u);
+  EXPECT_NEAR(found.log_probs[0], std::log(0.5f), 1e-5f);
+  EXPECT_NEAR(found.log_probs[1], std::log(0.4f), 1e-5f);
+  EXPECT_NEAR(found.sum_log_prob, std::log(0.5f * 0.4f * 0.4f), 1e-5f);
+  EXPECT_NEAR(found.average_log_prob(), std::log(0.08f) / 3, 1e-5f);
+  EXPECT_EQ(model.steps(), 2);
 }
 
 TEST(GreedySearch, StopsAtTheMostNewTokensWithoutAStepTooMany) {
   TableModel model({{{-1}, {0.0f, 0.6f, 0.3f, 0.1f}}});
   const auto found = run(model, {.end_token = kEnd, .max_new_tokens = 5});
-  ASSERT_TRUE(found);
-  EXPECT_THAT(found->tokens, ElementsAre(1, 1, 1, 1, 1));
-  EXPECT_EQ(model.steps, 4);
+  EXPECT_THAT(found.tokens, ElementsAre(1, 1, 1, 1, 1));
+  EXPECT_EQ(model.steps(), 4);
   TableModel idle(kTrap);
-  EXPECT_THAT(run(idle, {.end_token = kEnd, .max_new_tokens = 0})->tokens, IsEmpty());
-  EXPECT_EQ(idle.steps, 0);
+  EXPECT_THAT(run(idle, {.end_token = kEnd, .max_new_tokens = 0}).tokens, IsEmpty());
+  EXPECT_EQ(idle.steps(), 0);
 }
 
 TEST(GreedySearch, GivesNoTokensWhereTheEndComesFirst) {
   TableModel model({{{-1}, {0.1f, 0.1f, 0.1f, 0.7f}}});
   const auto found = run(model, {.end_token = kEnd});
-  ASSERT_TRUE(found);
-  EXPECT_THAT(found->tokens, IsEmpty());
-  EXPECT_NEAR(found->average_log_prob(), std::log(0.7f), 1e-5f);
+  EXPECT_THAT(found.tokens, IsEmpty());
+  EXPECT_NEAR(found.average_log_prob(), std::log(0.7f), 1e-5f);
 }
 
 TEST(GreedySearch, RulesSeeWhatWasGeneratedAndShareOutTheProbability) {
@@ -121,19 +129,17 @@ TEST(GreedySearch, RulesSeeWhatWasGeneratedAndShareOutTheProbability) {
   rules.push_back(std::make_unique<SuppressRule>(std::vector<int32_t>{}, std::vector<int32_t>{1}));
   TableModel model(kTrap);
   const auto found = run(model, {.end_token = kEnd}, rules);
-  ASSERT_TRUE(found);
-  EXPECT_THAT(found->tokens, ElementsAre(2, 2));
-  EXPECT_NEAR(found->log_probs[0], std::log(0.4f / 0.5f), 1e-5f);
+  EXPECT_THAT(found.tokens, ElementsAre(2, 2));
+  EXPECT_NEAR(found.log_probs[0], std::log(0.4f / 0.5f), 1e-5f);
 }
 
 TEST(BeamSearch, FindsALikelierSequenceThanGreedySearch) {
   TableModel model(kTrap);
   const auto found = run(model, {.end_token = kEnd, .sequences = 2});
-  ASSERT_TRUE(found);
-  EXPECT_THAT(found->tokens, ElementsAre(2, 2));
-  EXPECT_NEAR(found->sum_log_prob, std::log(0.4f * 0.9f), 1e-5f);
-  ASSERT_EQ(found->log_probs.size(), 2u);
-  EXPECT_NEAR(found->log_probs[1], std::log(0.9f), 1e-5f);
+  EXPECT_THAT(found.tokens, ElementsAre(2, 2));
+  EXPECT_NEAR(found.sum_log_prob, std::log(0.4f * 0.9f), 1e-5f);
+  ASSERT_EQ(found.log_probs.size(), 2u);
+  EXPECT_NEAR(found.log_probs[1], std::log(0.9f), 1e-5f);
 }
 
 TEST(BeamSearch, StepsWithTheParentsOfTheBeamsThatLive) {
@@ -144,25 +150,27 @@ TEST(BeamSearch, StepsWithTheParentsOfTheBeamsThatLive) {
                     {{2, 1}, {0.0f, 0.0f, 0.5f, 0.5f}},
                     {{2, 2}, {0.0f, 0.5f, 0.0f, 0.5f}},
                     {{-1}, {0.0f, 0.0f, 0.0f, 1.0f}}});
-  ASSERT_TRUE(run(model, {.end_token = kEnd, .sequences = 2}));
-  ASSERT_GE(model.all_parents.size(), 2u);
-  EXPECT_THAT(model.all_parents[0], ElementsAre(0, 0));
-  EXPECT_THAT(model.all_parents[1], ElementsAre(1, 1));
+  run(model, {.end_token = kEnd, .sequences = 2});
+  ASSERT_GE(model.steps(), 2);
+  EXPECT_THAT(model.passes[1],
+              UnorderedElementsAre(ElementsAre(kBegin, 1), ElementsAre(kBegin, 2)));
+  EXPECT_THAT(model.passes[2],
+              UnorderedElementsAre(ElementsAre(kBegin, 2, 1), ElementsAre(kBegin, 2, 2)));
 }
 
 TEST(BeamSearch, OneThatEndedDoesNotTakeThePlaceOfALiveBeam) {
   TableModel model({{{}, {0.0f, 0.2f, 0.2f, 0.6f}}, {{-1}, {0.0f, 0.3f, 0.3f, 0.4f}}});
-  ASSERT_TRUE(run(model, {.end_token = kEnd, .sequences = 2}));
-  ASSERT_FALSE(model.all_parents.empty());
-  EXPECT_THAT(model.all_parents[0], ElementsAre(0, 0));
+  run(model, {.end_token = kEnd, .sequences = 2});
+  ASSERT_GE(model.steps(), 1);
+  EXPECT_THAT(model.passes[1],
+              UnorderedElementsAre(ElementsAre(kBegin, 1), ElementsAre(kBegin, 2)));
 }
 
 TEST(BeamSearch, CountsUnfinishedBeamsWhereNoneEnds) {
   TableModel model({{{-1}, {0.1f, 0.6f, 0.3f, 0.0f}}});
   const auto found = run(model, {.end_token = kEnd, .max_new_tokens = 3, .sequences = 3});
-  ASSERT_TRUE(found);
-  EXPECT_THAT(found->tokens, ElementsAre(1, 1, 1));
-  EXPECT_EQ(model.steps, 2);
+  EXPECT_THAT(found.tokens, ElementsAre(1, 1, 1));
+  EXPECT_EQ(model.steps(), 2);
 }
 
 TEST(BeamSearch, PatienceWaitsForMoreFinishedOnes) {
@@ -176,24 +184,21 @@ TEST(BeamSearch, PatienceWaitsForMoreFinishedOnes) {
   TableModel patient(slow);
   const auto first = run(hasty, {.end_token = kEnd, .sequences = 2});
   const auto second = run(patient, {.end_token = kEnd, .sequences = 2, .patience = 2});
-  ASSERT_TRUE(first);
-  ASSERT_TRUE(second);
-  EXPECT_LT(first->tokens.size(), 4u);
-  EXPECT_THAT(second->tokens, ElementsAre(1, 1, 1, 1));
+  EXPECT_LT(first.tokens.size(), 4u);
+  EXPECT_THAT(second.tokens, ElementsAre(1, 1, 1, 1));
 }
 
 TEST(BeamSearch, TakesMoreBeamsThanThereAreTokens) {
   TableModel model(kTrap);
   const auto found = run(model, {.end_token = kEnd, .max_new_tokens = 4, .sequences = 9});
-  ASSERT_TRUE(found);
-  EXPECT_THAT(found->tokens, ElementsAre(2, 2));
+  EXPECT_THAT(found.tokens, ElementsAre(2, 2));
 }
 
 TEST(SampleSearch, TheSameSeedGivesTheSameTokens) {
   const Table even = {{{-1}, {0.3f, 0.3f, 0.35f, 0.05f}}};
   const auto tokens = [&](uint64_t seed) {
     TableModel model(even);
-    return run(model, {.end_token = kEnd, .temperature = 1, .sequences = 3, .seed = seed})->tokens;
+    return run(model, {.end_token = kEnd, .temperature = 1, .sequences = 3, .seed = seed}).tokens;
   };
   EXPECT_EQ(tokens(7), tokens(7));
   int different = 0;
@@ -210,7 +215,7 @@ std::array<int, kVocabulary> frequencies(float temperature, int draws) {
                                    .max_new_tokens = 1,
                                    .temperature = temperature,
                                    .seed = static_cast<uint64_t>(seed)});
-    ++counts[static_cast<size_t>(found->tokens.at(0))];
+    ++counts[static_cast<size_t>(found.tokens.at(0))];
   }
   return counts;
 }
@@ -239,10 +244,9 @@ TEST(SampleSearch, ReportsLogProbabilitiesAtTemperatureOne) {
   TableModel model({{{-1}, {0.5f, 0.3f, 0.2f, 0.0f}}});
   const auto found =
       run(model, {.end_token = kEnd, .max_new_tokens = 1, .temperature = 0.2f, .seed = 3});
-  ASSERT_TRUE(found);
   constexpr std::array kProbabilities = {0.5f, 0.3f, 0.2f};
-  EXPECT_NEAR(found->log_probs.at(0),
-              std::log(kProbabilities[static_cast<size_t>(found->tokens.at(0))]), 1e-5f);
+  EXPECT_NEAR(found.log_probs.at(0),
+              std::log(kProbabilities[static_cast<size_t>(found.tokens.at(0))]), 1e-5f);
 }
 
 TEST(SampleSearch, KeepsTheLikeliestOfItsSamples) {
@@ -252,32 +256,45 @@ TEST(SampleSearch, KeepsTheLikeliestOfItsSamples) {
                        {{-1}, {0.25f, 0.25f, 0.25f, 0.25f}}};
   TableModel model(table);
   const auto found = run(model, {.end_token = kEnd, .temperature = 1, .sequences = 16, .seed = 5});
-  ASSERT_TRUE(found);
-  EXPECT_THAT(found->tokens, ElementsAre(2));
+  EXPECT_THAT(found.tokens, ElementsAre(2));
 }
 
 TEST(SampleSearch, AllSamplesContinueThePromptAndLaterEachItself) {
   TableModel model({{{-1}, {0.4f, 0.3f, 0.3f, 0.0f}}});
-  ASSERT_TRUE(
-      run(model, {.end_token = kEnd, .max_new_tokens = 3, .temperature = 1, .sequences = 3}));
-  ASSERT_EQ(model.all_parents.size(), 2u);
-  EXPECT_THAT(model.all_parents[0], ElementsAre(0, 0, 0));
-  EXPECT_THAT(model.all_parents[1], ElementsAre(0, 1, 2));
+  run(model, {.end_token = kEnd, .max_new_tokens = 3, .temperature = 1, .sequences = 3});
+  ASSERT_EQ(model.steps(), 2);
+  ASSERT_EQ(model.passes[1].size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    std::vector<int32_t> past = model.passes[2][i];
+    past.pop_back();
+    EXPECT_EQ(past, model.passes[1][i]);
+  }
 }
 
-TEST(Search, StopsWhereTheCallerCancels) {
-  std::stop_source source;
-  source.request_stop();
+TEST(Search, LeavesNoSequenceBehindWhereverItIsGivenUp) {
   for (const float temperature : {0.0f, 1.0f}) {
     for (const int sequences : {1, 3}) {
-      TableModel model({{{-1}, {0.4f, 0.3f, 0.3f, 0.0f}}});
-      const auto found = run(model, {.end_token = kEnd,
-                                     .temperature = temperature,
-                                     .sequences = sequences,
-                                     .stop = source.get_token()});
-      ASSERT_FALSE(found);
-      EXPECT_EQ(found.error().code(), Code::kCancelled);
-      EXPECT_EQ(model.steps, 0);
+      for (int passes = 0; passes < 4; ++passes) {
+        TableModel model({{{-1}, {0.4f, 0.3f, 0.3f, 0.0f}}});
+        std::vector<float> logits(3 * kVocabulary, 0.0f);
+        const LogitRules rules;
+        Sequence prompt = model.begin();
+        const StepRow begin = {.sequence = prompt.id(), .token = kBegin};
+        model.forward({&begin, 1}, matrix(logits.data(), 1, kVocabulary));
+        auto search =
+            make_search(std::move(prompt), rules,
+                        {.end_token = kEnd, .temperature = temperature, .sequences = sequences});
+        int64_t rows = 1;
+        for (int i = 0; i < passes; ++i) {
+          search->choose(matrix(logits.data(), rows, kVocabulary));
+          const auto next = search->advance();
+          rows = std::ssize(next);
+          model.forward(next, matrix(logits.data(), rows, kVocabulary));
+        }
+        EXPECT_FALSE(model.sequences.empty());
+        search.reset();
+        EXPECT_TRUE(model.sequences.empty());
+      }
     }
   }
 }

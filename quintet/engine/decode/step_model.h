@@ -3,12 +3,21 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "quintet/core/tensor.h"
 
 namespace quintet::decode {
 
-// A decoder with a cache of the sequences that it is extending.
+// A token to run: it extends its sequence by one.
+struct StepRow {
+  int32_t sequence = 0;
+  int32_t token = 0;
+  bool wants_logits = true;
+};
+
+// A decoder with a cache of the sequences that it is extending. Sequences grow independently of
+// each other: a pass may take the prompt of one and single tokens of others.
 class StepModel {
  public:
   virtual ~StepModel() = default;
@@ -17,16 +26,44 @@ class StepModel {
   // Longest sequence, prompt included.
   virtual int64_t max_tokens() const = 0;
 
-  // Forgets all sequences and reads `prompt` as the only one.
-  // Shapes: logits [prompt.size(), V] where logits.rows == prompt.size(); with fewer rows, those of
-  // the last positions only.
-  virtual void start(std::span<const int32_t> prompt, MatrixView<float> logits) = 0;
+  // Runs all rows in one pass over the weights; those of one sequence extend it in their order.
+  // What comes out for a sequence is the same, bit for bit, whatever the other rows are. Shapes:
+  // logits [rows that want them, V], in the order of the rows.
+  virtual void forward(std::span<const StepRow> rows, MatrixView<float> logits) = 0;
 
-  // New set of sequences: sequence i continues old sequence parents[i] with tokens[i].
-  // Shapes: logits [tokens.size(), V]. REQUIRES: parents[i] < number of sequences;
-  // tokens.size() <= the number the model was made for.
-  virtual void step(std::span<const int32_t> parents, std::span<const int32_t> tokens,
-                    MatrixView<float> logits) = 0;
+  // A new sequence that has read what `sequence` has.
+  virtual int32_t fork(int32_t sequence) = 0;
+  // Forgets a sequence; its number may come back.
+  virtual void release(int32_t sequence) = 0;
+};
+
+// Owns a sequence of a model, which must outlive it.
+class Sequence {
+ public:
+  Sequence() = default;
+  Sequence(StepModel& model, int32_t id) : model_(&model), id_(id) {}
+  Sequence(Sequence&& other) noexcept
+      : model_(std::exchange(other.model_, nullptr)), id_(other.id_) {}
+  Sequence& operator=(Sequence&& other) noexcept {
+    if (this != &other) {
+      release();
+      model_ = std::exchange(other.model_, nullptr);
+      id_ = other.id_;
+    }
+    return *this;
+  }
+  ~Sequence() { release(); }
+
+  int32_t id() const { return id_; }
+  Sequence fork() const { return {*model_, model_->fork(id_)}; }
+
+ private:
+  void release() {
+    if (model_ != nullptr) model_->release(id_);
+  }
+
+  StepModel* model_ = nullptr;  // Null: owns nothing.
+  int32_t id_ = 0;
 };
 
 }  // namespace quintet::decode

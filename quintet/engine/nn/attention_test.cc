@@ -186,6 +186,44 @@ TEST_P(AttendPacked, TheObserverSeesTheWeightsOfEveryHeadAndQueryOnce) {
   EXPECT_EQ(seen, std::vector<int>(seen.size(), 1));
 }
 
+TEST_P(AttendPacked, GroupsThatAttendToDifferentKeysGiveTheBitsThatEachGivesAlone) {
+  struct Recording {
+    int64_t keys;
+    std::vector<int64_t> groups;  // Rows of each.
+  };
+  const std::vector<Recording> recordings = {{101, {1, 24}}, {7, {3}}, {150, {1}}};
+  std::vector<PackedKeyValues> caches;
+  std::vector<AttentionGroup> groups;
+  std::vector<float> all_q;
+  std::vector<float> want;
+  caches.reserve(recordings.size());
+  for (const Recording& recording : recordings) {
+    const auto seed = static_cast<uint32_t>(recording.keys);
+    const auto k = random_values(recording.keys * kWidth, seed, 1);
+    const auto v = random_values(recording.keys * kWidth, seed + 1, 1);
+    PackedKeyValues& kv = caches.emplace_back(case_.format, kHeads, kDim, kMaxKeys);
+    kv.pack(run_, matrix<const float>(k.data(), recording.keys, kWidth),
+            matrix<const float>(v.data(), recording.keys, kWidth));
+    pack(k, v);
+    for (const int64_t rows : recording.groups) {
+      groups.push_back({&kv, std::ssize(all_q) / kWidth, rows});
+      const auto q = random_values(rows * kWidth, seed + 2 + static_cast<uint32_t>(rows), 0.4f);
+      all_q.insert(all_q.end(), q.begin(), q.end());
+      const auto alone = attend(q);
+      want.insert(want.end(), alone.begin(), alone.end());
+    }
+  }
+  const int64_t rows = std::ssize(all_q) / kWidth;
+  std::vector<float> out(all_q.size());
+  for (const AttentionGroup& group : groups) {
+    for (int64_t head = 0; head < kHeads; ++head) {
+      attend_head(matrix<const float>(all_q.data(), rows, kWidth), group, head, 0, scratch_,
+                  matrix(out.data(), rows, kWidth));
+    }
+  }
+  EXPECT_EQ(out, want);
+}
+
 std::string case_name(const testing::TestParamInfo<std::tuple<Isa, Case>>& test) {
   constexpr std::array kNames = {"_f32", "_bf16", "_i8"};
   return std::string(isa_name(std::get<0>(test.param))) +

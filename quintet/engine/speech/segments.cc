@@ -63,7 +63,7 @@ class Cutter {
 }  // namespace
 
 WindowSegments cut_segments(const DecodedWindow& window, double begin_seconds,
-                            double length_seconds, const Vocabulary& v,
+                            double length_seconds, Rest rest, const Vocabulary& v,
                             const io::BpeTokenizer& tokenizer) {
   Cutter cutter(window, begin_seconds, length_seconds, v, tokenizer);
   const std::vector<int32_t>& tokens = window.tokens;
@@ -91,7 +91,10 @@ WindowSegments cut_segments(const DecodedWindow& window, double begin_seconds,
     cutter.add(first, cut, start, v.seconds(tokens[cut - 1]));
     first = cut;
   }
-  return cutter.finish(ends_with_single ? length_seconds : v.seconds(tokens[cuts.back() - 1]));
+  if (ends_with_single) return cutter.finish(length_seconds);
+  if (rest == Rest::kNextWindow) return cutter.finish(v.seconds(tokens[first - 1]));
+  cutter.add(first, size, v.seconds(tokens[first]), length_seconds);
+  return cutter.finish(length_seconds);
 }
 
 }  // namespace quintet::speech

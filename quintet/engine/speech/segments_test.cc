@@ -24,7 +24,8 @@ Vocabulary small_vocabulary() {
 
 int32_t at(double seconds) { return kFirstTimestamp + static_cast<int32_t>(seconds / 0.02 + 0.5); }
 
-WindowSegments cut(const std::vector<int32_t>& tokens, double begin = 0, double length = 30) {
+WindowSegments cut(const std::vector<int32_t>& tokens, double begin = 0, double length = 30,
+                   Rest rest = Rest::kNextWindow) {
   static const io::BpeTokenizer tokenizer = testing::make_tokenizer({});
   DecodedWindow window;
   window.tokens = tokens;
@@ -35,7 +36,7 @@ WindowSegments cut(const std::vector<int32_t>& tokens, double begin = 0, double 
   window.compression_ratio = 1.5f;
   window.no_speech_probability = 0.25f;
   window.temperature = 0.2f;
-  return cut_segments(window, begin, length, small_vocabulary(), tokenizer);
+  return cut_segments(window, begin, length, rest, small_vocabulary(), tokenizer);
 }
 
 TEST(CutSegments, PairsOfTimestampsEndOneSegmentAndBeginTheNext) {
@@ -51,6 +52,17 @@ TEST(CutSegments, PairsOfTimestampsEndOneSegmentAndBeginTheNext) {
   EXPECT_THAT(result.segments[1].token_log_probs, ElementsAre(-0.1f * 4, -0.1f * 5, -0.1f * 6));
   // What follows the last pair is heard again.
   EXPECT_NEAR(result.advance_seconds, 9, 1e-9);
+}
+
+TEST(CutSegments, WhatFollowsTheLastPairIsASegmentOfAWindowThatStandsAlone) {
+  const auto result = cut({at(1), 'a', at(4), at(5), 'b', 'c'}, 60, 20, Rest::kSegment);
+  ASSERT_EQ(result.segments.size(), 2u);
+  EXPECT_EQ(result.segments[1].text, "bc");
+  EXPECT_NEAR(result.segments[1].start_seconds, 65, 1e-9);
+  EXPECT_NEAR(result.segments[1].end_seconds, 80, 1e-9);
+  EXPECT_NEAR(result.advance_seconds, 20, 1e-9);
+  // A pair at the very end has nothing behind it.
+  EXPECT_EQ(cut({at(1), 'a', at(4), at(5)}, 60, 20, Rest::kSegment).segments.size(), 1u);
 }
 
 TEST(CutSegments, SegmentsCarryWhatIsKnownAboutTheirWindow) {

@@ -4,10 +4,11 @@
 #include <cmath>
 #include <mutex>
 
-#include "quintet/core/check.h"
 #include "quintet/engine/models/whisper/model.h"
+#include "quintet/engine/speech/batch_transcriber.h"
+#include "quintet/engine/speech/recording.h"
+#include "quintet/engine/speech/speech_context.h"
 #include "quintet/engine/speech/stopwatch.h"
-#include "quintet/engine/speech/transcriber.h"
 #include "quintet/engine/speech/vocabulary.h"
 #include "quintet/io/catalogue/store.h"
 #include "quintet/io/media/audio.h"
@@ -20,24 +21,16 @@ struct SpeechModel::Impl {
       : options(load_options), pool(std::make_unique<ThreadPool>(load_options.threads)) {}
 
   // A session for the caller alone; returned with give_back.
-  std::unique_ptr<whisper::Session> take_session(int64_t max_sequences) {
+  std::unique_ptr<whisper::Session> take_session() {
     {
       const std::lock_guard lock(mutex);
-      const auto fits = std::find_if(idle.begin(), idle.end(), [&](const auto& session) {
-        return session->max_sequences() >= max_sequences;
-      });
-      if (fits != idle.end()) {
-        auto session = std::move(*fits);
-        idle.erase(fits);
+      if (!idle.empty()) {
+        auto session = std::move(idle.back());
+        idle.pop_back();
         return session;
       }
     }
-    auto session =
-        std::make_unique<whisper::Session>(*model, *pool, max_sequences, options.baseline);
-    const std::lock_guard lock(mutex);
-    activation_bytes += session->activation_bytes();
-    cache_bytes += session->cache_bytes();
-    return session;
+    return std::make_unique<whisper::Session>(*model, *pool, options.baseline);
   }
 
   void give_back(std::unique_ptr<whisper::Session> session) {
@@ -45,40 +38,21 @@ struct SpeechModel::Impl {
     idle.push_back(std::move(session));
   }
 
+  speech::SpeechContext context() const {
+    return {*model, vocabulary, *mel, *pool, voice_activity ? &*voice_activity : nullptr};
+  }
+
   LoadOptions options;
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<whisper::Model> model;
   speech::Vocabulary vocabulary;
   std::unique_ptr<kernels::MelFilter> mel;
+  std::optional<speech::VoiceActivity> voice_activity;
   double load_milliseconds = 0;
 
   std::mutex mutex;
   std::vector<std::unique_ptr<whisper::Session>> idle;
-  uint64_t activation_bytes = 0;
-  uint64_t cache_bytes = 0;
 };
-
-namespace {
-
-Result<void> check_options(const TranscribeOptions& options) {
-  const auto wrong = [](const std::string& what) { return Error(Code::kInvalidArgument, what); };
-  constexpr int kMostSequences = 64;
-  if (options.beams < 1 || options.beams > kMostSequences) {
-    return wrong("beams is " + std::to_string(options.beams) + ", expected 1 to 64");
-  }
-  if (options.samples < 1 || options.samples > kMostSequences) {
-    return wrong("samples is " + std::to_string(options.samples) + ", expected 1 to 64");
-  }
-  if (options.temperatures.empty()) return wrong("temperatures is empty, expected at least one");
-  for (const float t : options.temperatures) {
-    if (!(t >= 0) || !std::isfinite(t)) {
-      return wrong("temperature is " + std::to_string(t) + ", expected 0 or more");
-    }
-  }
-  return {};
-}
-
-}  // namespace
 
 SpeechModel::SpeechModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SpeechModel::SpeechModel(SpeechModel&&) noexcept = default;
@@ -115,6 +89,10 @@ Result<SpeechModel> SpeechModel::load_file(const std::filesystem::path& path,
   }
   impl->vocabulary = *vocabulary;
   impl->mel = std::make_unique<kernels::MelFilter>(impl->model->config.mel_bins);
+  if (!options.voice_activity.empty()) {
+    QT_TRY(const std::filesystem::path network, io::find_model(options.voice_activity));
+    QT_TRY(impl->voice_activity, speech::VoiceActivity::load(network));
+  }
   impl->load_milliseconds = speech::milliseconds_since(started);
   return SpeechModel(std::move(impl));
 }
@@ -130,8 +108,7 @@ namespace {
 template <typename Impl>
 class BorrowedSession {
  public:
-  BorrowedSession(Impl& impl, int64_t sequences)
-      : impl_(impl), session_(impl.take_session(sequences)) {}
+  explicit BorrowedSession(Impl& impl) : impl_(impl), session_(impl.take_session()) {}
   ~BorrowedSession() { impl_.give_back(std::move(session_)); }
   BorrowedSession(const BorrowedSession&) = delete;
   BorrowedSession& operator=(const BorrowedSession&) = delete;
@@ -142,40 +119,49 @@ class BorrowedSession {
   std::unique_ptr<whisper::Session> session_;
 };
 
-template <typename Impl>
-Result<Transcript> run(Impl& impl, speech::WindowReader reader, const TranscribeOptions& options) {
-  QT_TRY_VOID(check_options(options));
-  BorrowedSession session(impl, std::max(options.beams, options.samples));
-  speech::Transcriber transcriber(*impl.model, impl.vocabulary, *impl.mel, *impl.pool, *session,
-                                  options);
-  QT_TRY(Transcript transcript, transcriber.run(reader));
-  transcript.timings.load = impl.load_milliseconds;
-  return transcript;
+}  // namespace
+
+std::vector<Result<Transcript>> SpeechModel::transcribe_batch(std::span<const SpeechInput> inputs,
+                                                              const BatchOptions& options) const {
+  constexpr int kMostWindows = 64;
+  if (options.windows < 1 || options.windows > kMostWindows) {
+    return {inputs.size(),
+            Error(Code::kInvalidArgument,
+                  "windows is " + std::to_string(options.windows) + ", expected 1 to 64")};
+  }
+  BorrowedSession session(*impl_);
+  const speech::SpeechContext context = impl_->context();
+  speech::BatchTranscriber transcriber(context, *session, options);
+  std::vector<Result<Transcript>> results = transcriber.run(inputs);
+  for (Result<Transcript>& result : results) {
+    if (result) result->timings.load = impl_->load_milliseconds;
+  }
+  return results;
 }
 
-}  // namespace
+Result<Transcript> SpeechModel::transcribe_one(AudioInput audio,
+                                               const TranscribeOptions& options) const {
+  const SpeechInput input{.audio = std::move(audio), .options = options};
+  return std::move(transcribe_batch({&input, 1}).front());
+}
 
 Result<Transcript> SpeechModel::transcribe(const std::filesystem::path& file,
                                            const TranscribeOptions& options) const {
-  QT_TRY(io::AudioReader reader, io::AudioReader::open(file));
-  return run(*impl_, speech::WindowReader(reader), options);
+  return transcribe_one(file, options);
 }
 
 Result<Transcript> SpeechModel::transcribe(std::span<const std::byte> file, const std::string& name,
                                            const TranscribeOptions& options) const {
-  QT_TRY(io::AudioReader reader, io::AudioReader::open(file, name));
-  return run(*impl_, speech::WindowReader(reader), options);
+  return transcribe_one(AudioBytes{file, name}, options);
 }
 
 Result<Transcript> SpeechModel::transcribe(std::span<const float> samples,
                                            const TranscribeOptions& options) const {
-  return run(*impl_, speech::WindowReader(samples), options);
+  return transcribe_one(samples, options);
 }
 
 Result<void> SpeechModel::check(const TranscribeOptions& options) const {
-  QT_TRY_VOID(check_options(options));
-  if (!options.language.empty()) QT_TRY_VOID(impl_->vocabulary.language(options.language));
-  return {};
+  return speech::check_options(impl_->context(), options);
 }
 
 Precision SpeechModel::precision() const { return impl_->model->packed.precision; }
@@ -193,8 +179,10 @@ MemoryUse SpeechModel::memory() const {
   }
   use.original_weights = impl_->model->original_bytes;
   const std::lock_guard lock(impl_->mutex);
-  use.activations = impl_->activation_bytes;
-  use.caches = impl_->cache_bytes;
+  for (const auto& session : impl_->idle) {
+    use.activations += session->activation_bytes();
+    use.caches += session->cache_bytes();
+  }
   return use;
 }
 

@@ -12,6 +12,7 @@
 
 #include "quintet/core/result.h"
 #include "quintet/engine/precision.h"
+#include "quintet/engine/speech/speech_input.h"
 #include "quintet/engine/speech/transcript.h"
 
 namespace quintet {
@@ -22,6 +23,8 @@ struct LoadOptions {
   std::optional<Precision> precision = {};
   int threads = 0;        // 0: as many as the process may use.
   bool baseline = false;  // The yardstick: float32, one operator at a time, full padding.
+  // Installed voice-activity network ("silero-vad") or its path, for Cut::kSilences; empty: none.
+  std::string voice_activity = {};
 };
 
 // What a model occupies, in bytes.
@@ -29,8 +32,8 @@ struct MemoryUse {
   uint64_t encoder_weights = 0;
   uint64_t decoder_weights = 0;    // Without the embedding.
   uint64_t embedding_weights = 0;  // Also the output head.
-  uint64_t activations = 0;        // Of the sessions made so far.
-  uint64_t caches = 0;             // Keys and values, room for all sequences.
+  uint64_t activations = 0;        // Kept by the calls that have ended, for the next ones,
+  uint64_t caches = 0;             // and their keys and values.
   uint64_t original_weights = 0;   // The published file.
 
   uint64_t weights() const { return encoder_weights + decoder_weights + embedding_weights; }
@@ -55,14 +58,19 @@ class SpeechModel {
   // Errors: kInvalidArgument.
   Result<void> check(const TranscribeOptions& options) const;
 
-  // An audio file of any format that libsndfile reads, with any rate and number of channels.
-  // Errors: those of reading; kInvalidArgument for options; kCancelled.
+  // Several recordings at once, which is faster than one after the other and gives the same texts.
+  // Results stand in the order of the inputs, each with its own error: those of reading;
+  // kInvalidArgument for options; kCancelled. The times of a result are its share of those of the
+  // batch.
+  std::vector<Result<Transcript>> transcribe_batch(std::span<const SpeechInput> inputs,
+                                                   const BatchOptions& options = {}) const;
+
+  // One of them: an audio file, an audio file in memory (`name` stands in errors), or samples in
+  // [-1, 1] at 16 kHz, one channel.
   Result<Transcript> transcribe(const std::filesystem::path& file,
                                 const TranscribeOptions& options = {}) const;
-  // An audio file in memory; `name` stands in errors.
   Result<Transcript> transcribe(std::span<const std::byte> file, const std::string& name,
                                 const TranscribeOptions& options = {}) const;
-  // Samples in [-1, 1] at 16 kHz, one channel.
   Result<Transcript> transcribe(std::span<const float> samples,
                                 const TranscribeOptions& options = {}) const;
 
@@ -76,6 +84,7 @@ class SpeechModel {
 
  private:
   struct Impl;
+  Result<Transcript> transcribe_one(AudioInput audio, const TranscribeOptions& options) const;
   explicit SpeechModel(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -225,6 +225,7 @@ TEST_F(SpeechWholeModel, BeamSearchIsAtLeastAsLikelyAsGreedy) {
   const SpeechModel model = load();
   TranscribeOptions options{.language = "en", .timestamps = TimestampMode::kNone};
   options.temperatures = {0};
+  options.exact_length = false;  // As published: the claim is about the search alone.
   for (const char* file : {"cards-005.wav", "austen-0930.wav"}) {
     const auto greedy = model.transcribe(kSpeech / file, options);
     options.beams = 5;

@@ -64,6 +64,13 @@ enum class TimestampMode {
   kWords,     // And of each word, by cross-attention alignment.
 };
 
+// Where the windows of audio that is longer than one begin.
+enum class Cut {
+  kTimestamps,  // Where the text of the one before ends: one after the other.
+  kSilences,    // In silences, by a voice-activity network: independent of each other, so that they
+                // are decoded together. Nothing is heard outside of speech.
+};
+
 struct TranscribeOptions {
   // What is asked for.
   std::string language = {};  // Code or English name; empty: detected from the first speech.
@@ -79,7 +86,8 @@ struct TranscribeOptions {
   float max_compression_ratio = 2.4f;  // zlib; repetition compresses better than speech.
   float min_average_log_prob = -1.0f;
   float no_speech_threshold = 0.6f;    // Above it, and below min_average_log_prob: silence.
-  bool condition_on_previous = false;  // Windows continue the text of those before.
+  Cut cut = Cut::kTimestamps;          // kSilences: see LoadOptions::voice_activity.
+  bool condition_on_previous = false;  // Windows continue the text of those before: kTimestamps.
   uint64_t seed = 0;                   // Of the samples.
   // The encoder runs over the audio there is and a margin, and over the whole window only where the
   // text then fails the thresholds above. false: always the whole window, as published.

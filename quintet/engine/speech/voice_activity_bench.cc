@@ -1,12 +1,11 @@
 // Ten minutes of audio through the network (random weights: the time does not depend on them), and
 // its parts. The counter says how many times faster than real time.
-#include "quintet/engine/speech/voice_activity.h"
-
 #include <benchmark/benchmark.h>
 
 #include <cmath>
 
 #include "quintet/engine/models/silero/test_weights.h"
+#include "quintet/engine/speech/voice_activity.h"
 
 namespace quintet::speech {
 namespace {
@@ -30,11 +29,15 @@ void network(benchmark::State& state) {
     return state.SkipWithError("wrong probabilities");
   }
   for (auto _ : state) benchmark::DoNotOptimize(activity.probabilities(samples, pool));
-  state.counters["x_real"] = benchmark::Counter(
-      static_cast<double>(kSeconds * state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["x_real"] = benchmark::Counter(static_cast<double>(kSeconds * state.iterations()),
+                                                benchmark::Counter::kIsRate);
 }
-BENCHMARK(network)->Name("voice_activity/10min/threads")->Arg(1)->Arg(2)->UseRealTime()->Unit(
-    benchmark::kMillisecond);
+BENCHMARK(network)
+    ->Name("voice_activity/10min/threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 // Cutting ten minutes of probabilities that go up and down every three seconds.
 void cutting(benchmark::State& state) {

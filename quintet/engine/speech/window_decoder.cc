@@ -3,10 +3,9 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
-#include "quintet/engine/decode/search.h"
+#include "quintet/core/check.h"
 #include "quintet/kernels/softmax/softmax.h"
 
 namespace quintet::speech {
@@ -31,7 +30,7 @@ Prompt make_prompt(const Vocabulary& v, const WindowRequest& request, Task task,
   prompt.start = prompt.tokens.size();
   prompt.tokens.push_back(v.start);
   if (v.multilingual) {
-    prompt.tokens.push_back(request.language.token);
+    prompt.tokens.push_back(request.language->token);
     prompt.tokens.push_back(task == Task::kTranslate ? v.translate : v.transcribe);
   }
   if (!request.timestamps) prompt.tokens.push_back(v.no_timestamps);
@@ -59,6 +58,17 @@ decode::LogitRules make_rules(const Vocabulary& v, const whisper::GenerationConf
 float probability(std::span<const float> logits, int32_t token) {
   return std::exp(logits[static_cast<size_t>(token)] -
                   kernels::log_sum_exp(logits.data(), static_cast<int64_t>(logits.size())));
+}
+
+DetectedLanguage likeliest_language(std::span<const float> logits, const Vocabulary& v) {
+  std::vector<float> probabilities;
+  for (const Language& language : v.languages) {
+    probabilities.push_back(logits[static_cast<size_t>(language.token)]);
+  }
+  const auto count = static_cast<int64_t>(probabilities.size());
+  kernels::softmax(probabilities.data(), count);
+  const auto best = static_cast<size_t>(kernels::argmax(probabilities.data(), count));
+  return {v.languages[best], probabilities[best], probability(logits, v.no_speech)};
 }
 
 bool accepted(const DecodedWindow& window, const TranscribeOptions& options) {
@@ -92,74 +102,104 @@ bool DecodedWindow::silent(const TranscribeOptions& options) const {
          (steady_noise || average_log_prob < options.min_average_log_prob);
 }
 
-std::vector<float> language_probabilities(whisper::Session& session, const Vocabulary& v) {
-  std::vector<float> logits(static_cast<size_t>(session.decoder().vocabulary()));
-  const std::array<int32_t, 1> prompt = {v.start};
-  session.decoder().start(prompt, matrix(logits.data(), 1, session.decoder().vocabulary()));
-  std::vector<float> probabilities;
-  for (const Language& language : v.languages) {
-    probabilities.push_back(logits[static_cast<size_t>(language.token)]);
+WindowDecoder::WindowDecoder(whisper::EncodedWindow window, const whisper::Model& model,
+                             const Vocabulary& vocabulary, WindowRequest request,
+                             const TranscribeOptions& options)
+    : window_(std::move(window)),
+      model_(model),
+      vocabulary_(vocabulary),
+      options_(options),
+      request_(std::move(request)) {
+  QT_CHECK(!request_.temperatures.empty());
+  result_.steady_noise = request_.steady_noise;
+  if (!request_.language && !vocabulary.multilingual) {
+    detected_ = {{"en", -1}, 1.0f};
+    request_.language = detected_->language;
   }
-  kernels::softmax(probabilities.data(), static_cast<int64_t>(probabilities.size()));
-  return probabilities;
+  if (request_.language) {
+    begin_prompt();
+    return;
+  }
+  // Source: openai/whisper decoding.py detect_language.
+  prompt_ = window_.begin();
+  prompt_rows_ = {{.sequence = prompt_.id(), .token = vocabulary.start}};
+  rows_ = prompt_rows_;
 }
 
-DetectedLanguage detect_language(whisper::Session& session, const Vocabulary& v) {
-  if (!v.multilingual) return {{"en", -1}, 1.0f};
-  const std::vector<float> probabilities = language_probabilities(session, v);
-  const auto best = static_cast<size_t>(
-      kernels::argmax(probabilities.data(), static_cast<int64_t>(probabilities.size())));
-  return {v.languages[best], probabilities[best]};
+void WindowDecoder::begin_prompt() {
+  const Prompt prompt =
+      make_prompt(vocabulary_, request_, options_.task, window_.decoder().max_tokens());
+  prompt_ = window_.begin();
+  prompt_tokens_ = std::ssize(prompt.tokens);
+  prompt_rows_.clear();
+  for (size_t i = 0; i < prompt.tokens.size(); ++i) {
+    // Logits of <|startoftranscript|> say whether there is speech, the last ones what comes first.
+    const bool wanted = i == prompt.start || i + 1 == prompt.tokens.size();
+    prompt_rows_.push_back(
+        {.sequence = prompt_.id(), .token = prompt.tokens[i], .wants_logits = wanted});
+  }
+  rows_ = prompt_rows_;
+  rules_ =
+      make_rules(vocabulary_, model_.generation, request_.timestamps, model_.config.vocabulary);
+  stage_ = Stage::kPrompt;
 }
 
-Result<DecodedWindow> decode_window(whisper::Session& session, const io::BpeTokenizer& tokenizer,
-                                    const whisper::GenerationConfig& generation,
-                                    const Vocabulary& v, const WindowRequest& request,
-                                    const TranscribeOptions& options, Clock::time_point started,
-                                    Timings& timings) {
-  whisper::Decoder& decoder = session.decoder();
-  const int64_t vocabulary = decoder.vocabulary();
-  const Prompt prompt = make_prompt(v, request, options.task, decoder.max_tokens());
-  const auto rules = make_rules(v, generation, request.timestamps, vocabulary);
-  // Logits from <|startoftranscript|> on: its own say whether there is speech, the last ones what
-  // comes first.
-  const auto rows = static_cast<int64_t>(prompt.tokens.size() - prompt.start);
-  std::vector<float> prompt_logits(static_cast<size_t>(rows * vocabulary));
-  std::vector<float> logits(static_cast<size_t>(vocabulary));
-  const auto width = static_cast<int64_t>(prompt.tokens.size());
+void WindowDecoder::begin_search() {
+  const int64_t most = window_.decoder().max_tokens();
+  const float temperature = request_.temperatures[temperature_];
+  search_ = decode::make_search(prompt_.fork(), rules_,
+                                {.end_token = vocabulary_.end_of_text,
+                                 .max_new_tokens = std::min(most / 2, most - prompt_tokens_),
+                                 .temperature = temperature,
+                                 .sequences = temperature > 0 ? options_.samples : options_.beams,
+                                 .seed = options_.seed});
+  stage_ = Stage::kSearch;
+  // The search overwrites what it is given.
+  std::vector<float> logits = first_logits_;
+  search_->choose(matrix(logits.data(), 1, std::ssize(logits)));
+}
 
-  DecodedWindow window;
-  window.steady_noise = request.steady_noise;
-  for (const float temperature : options.temperatures) {
-    const auto prefill = Clock::now();
-    decoder.start(prompt.tokens, matrix(prompt_logits.data(), rows, vocabulary));
-    std::copy(prompt_logits.end() - vocabulary, prompt_logits.end(), logits.begin());
-    window.no_speech_probability =
-        probability(std::span(prompt_logits).first(logits.size()), v.no_speech);
-    timings.prefill += milliseconds_since(prefill);
-    if (timings.first_token == 0) timings.first_token = milliseconds_since(started);
-
-    const auto decode = Clock::now();
-    decode::SearchOptions search{.end_token = v.end_of_text};
-    search.max_new_tokens = std::min(decoder.max_tokens() / 2, decoder.max_tokens() - width);
-    search.temperature = temperature;
-    search.sequences = temperature > 0 ? options.samples : options.beams;
-    search.seed = options.seed;
-    search.stop = options.stop;
-    QT_TRY(decode::Hypothesis found, decode::search(decoder, logits, rules, search));
-    timings.decode += milliseconds_since(decode);
-    timings.tokens += static_cast<int64_t>(found.tokens.size());
-
-    window.average_log_prob = found.average_log_prob();
-    window.tokens = std::move(found.tokens);
-    window.log_probs = std::move(found.log_probs);
-    window.temperature = temperature;
-    window.text = tokenizer.decode(text_tokens(window.tokens, v));
-    window.compression_ratio = compression_ratio(window.text);
-    window.accepted = accepted(window, options);
-    if (window.accepted) break;
+void WindowDecoder::take(MatrixView<float> logits) {
+  const auto row = [&](int64_t i) {
+    return std::span<const float>(logits.row(i), static_cast<size_t>(logits.cols));
+  };
+  switch (stage_) {
+    case Stage::kLanguage: detected_ = likeliest_language(row(0), vocabulary_); break;
+    case Stage::kPrompt:
+      result_.no_speech_probability = probability(row(0), vocabulary_.no_speech);
+      first_logits_.assign(row(logits.rows - 1).begin(), row(logits.rows - 1).end());
+      break;
+    case Stage::kSearch: search_->choose(logits); break;
   }
-  return window;
+}
+
+void WindowDecoder::advance() {
+  if (stage_ == Stage::kLanguage) {
+    request_.language = detected_->language;
+    begin_prompt();
+    return;
+  }
+  if (stage_ == Stage::kPrompt) begin_search();
+  for (;;) {
+    rows_ = search_->advance();
+    if (!rows_.empty()) return;
+    finish_search();
+    if (result_.accepted || last_temperature()) return;
+    ++temperature_;
+    begin_search();
+  }
+}
+
+void WindowDecoder::finish_search() {
+  decode::Hypothesis found = search_->best();
+  tokens_ += std::ssize(found.tokens);
+  result_.average_log_prob = found.average_log_prob();
+  result_.tokens = std::move(found.tokens);
+  result_.log_probs = std::move(found.log_probs);
+  result_.temperature = request_.temperatures[temperature_];
+  result_.text = model_.tokenizer->decode(text_tokens(result_.tokens, vocabulary_));
+  result_.compression_ratio = compression_ratio(result_.text);
+  result_.accepted = accepted(result_, options_);
 }
 
 }  // namespace quintet::speech

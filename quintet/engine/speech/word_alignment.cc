@@ -96,9 +96,9 @@ struct Alignment {
   std::vector<float> token_probability;
 };
 
-Alignment align_tokens(whisper::Session& session, const whisper::Model& model, const Vocabulary& v,
-                       const Language& language, Task task, const std::vector<int32_t>& text,
-                       double length_seconds) {
+Alignment align_tokens(const whisper::EncodedWindow& window, const whisper::Model& model,
+                       const Vocabulary& v, const Language& language, Task task,
+                       const std::vector<int32_t>& text, double length_seconds) {
   std::vector<int32_t> tokens;
   tokens.reserve(text.size() + kAroundText);
   tokens.push_back(v.start);
@@ -119,8 +119,15 @@ Alignment align_tokens(whisper::Session& session, const whisper::Model& model, c
   const auto rows = static_cast<int64_t>(text.size()) + 2;
   const int64_t vocabulary = model.config.vocabulary;
   std::vector<float> logits(static_cast<size_t>(rows * vocabulary));
-  session.decoder().start_observed(
-      tokens, matrix(logits.data(), rows, vocabulary),
+  const decode::Sequence sequence = window.begin();
+  std::vector<decode::StepRow> steps;
+  for (int64_t i = 0; i < count; ++i) {
+    steps.push_back({.sequence = sequence.id(),
+                     .token = tokens[static_cast<size_t>(i)],
+                     .wants_logits = i >= count - rows});
+  }
+  window.decoder().forward_observed(
+      steps, matrix(logits.data(), rows, vocabulary),
       [&](int64_t layer, int64_t head, int64_t first, MatrixView<const float> weights) {
         for (HeadWeights& wanted : heads) {
           if (wanted.layer != layer || wanted.head != head) continue;
@@ -303,9 +310,9 @@ std::vector<TokenGroup> split_words(const std::vector<int32_t>& tokens,
   return words;
 }
 
-void align_words(whisper::Session& session, const whisper::Model& model, const Vocabulary& v,
-                 const Language& language, Task task, double begin_seconds, double length_seconds,
-                 std::vector<Segment>& segments) {
+void align_words(const whisper::EncodedWindow& window, const whisper::Model& model,
+                 const Vocabulary& v, const Language& language, Task task, double begin_seconds,
+                 double length_seconds, std::vector<Segment>& segments) {
   std::vector<int32_t> text;
   for (const Segment& segment : segments) {
     std::copy_if(segment.tokens.begin(), segment.tokens.end(), std::back_inserter(text),
@@ -315,7 +322,7 @@ void align_words(whisper::Session& session, const whisper::Model& model, const V
       text.size() + kAroundText > static_cast<size_t>(model.config.text_positions)) {
     return;
   }
-  const Alignment alignment = align_tokens(session, model, v, language, task, text, length_seconds);
+  const Alignment alignment = align_tokens(window, model, v, language, task, text, length_seconds);
   size_t next = 0;
   for (Segment& segment : segments) {
     std::vector<int32_t> tokens;

@@ -11,11 +11,10 @@
 
 namespace quintet::speech {
 
-// Fills `words` of the segments of one window, which the session has encoded and which covers
-// `length_seconds` from `begin_seconds` on. The decoder runs once more over all of their text; its
-// alignment heads say where each token was heard, and dynamic time warping makes that monotonic.
-// Source: openai/whisper timing.py.
-void align_words(whisper::Session& session, const whisper::Model& model,
+// Fills `words` of the segments of one window, which covers `length_seconds` from `begin_seconds`
+// on. The decoder runs once more over all of their text; its alignment heads say where each token
+// was heard, and dynamic time warping makes that monotonic. Source: openai/whisper timing.py.
+void align_words(const whisper::EncodedWindow& window, const whisper::Model& model,
                  const Vocabulary& vocabulary, const Language& language, Task task,
                  double begin_seconds, double length_seconds, std::vector<Segment>& segments);
 

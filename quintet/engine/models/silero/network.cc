@@ -24,8 +24,8 @@ constexpr int64_t kConv2 = 64;
 constexpr int64_t kConv3 = 64;
 constexpr int64_t kConv4 = 128;
 
-// Chunks that go through the convolutions together: 4 register tiles of 6 rows. Twice as many are no
-// faster on one thread and leave the second waiting (voice_activity_bench, AMD EPYC, AVX-512).
+// Chunks that go through the convolutions together: 4 register tiles of 6 rows. Twice as many are
+// no faster on one thread and leave the second waiting (voice_activity_bench, AMD EPYC, AVX-512).
 constexpr int64_t kBlockChunks = 24;
 // Chunks that are convolved while the cell goes through as many before them: 6 s.
 constexpr int64_t kTurnChunks = 8 * kBlockChunks;

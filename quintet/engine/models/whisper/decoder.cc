@@ -8,173 +8,215 @@
 namespace quintet::whisper {
 
 Decoder::Decoder(nn::Runtime& run, const Config& config, const Weights& weights,
-                 kernels::WeightFormat cross, int64_t max_sequences)
+                 kernels::WeightFormat cross)
     : run_(run),
       config_(config),
       weights_(weights),
-      max_sequences_(max_sequences),
+      cross_format_(cross),
+      cache_(config.decoder_layers, config.decoder_heads, config.d_model / config.decoder_heads),
       cross_kv_(config.audio_positions * 2 * config.d_model),
       cross_scratch_(run.pool.threads(), config.d_model / config.decoder_heads,
                      config.audio_positions),
-      cache_(config.decoder_layers * max_sequences * config.text_positions * 2 * config.d_model),
-      slots_(static_cast<size_t>(max_sequences * config.text_positions)),
-      next_slots_(slots_.size()) {
-  const int64_t rows = std::max(config.text_positions, max_sequences);
-  x_ = AlignedArray<float>(rows * config.d_model);
-  h_ = AlignedArray<float>(rows * config.d_model);
-  wide_ = AlignedArray<float>(rows * std::max(3 * config.d_model, config.decoder_ffn));
-  scores_ = AlignedArray<float>(run.pool.threads() * config.text_positions);
-  pointers_.resize(static_cast<size_t>(run.pool.threads() * 2 * config.text_positions));
-  for (int64_t i = 0; i < config.decoder_layers; ++i) {
-    cross_.emplace_back(cross, config.decoder_heads, config.d_model / config.decoder_heads,
-                        config.audio_positions);
-  }
-}
+      x_(config.text_positions * config.d_model),
+      h_(config.text_positions * config.d_model),
+      wide_(config.text_positions * std::max(3 * config.d_model, config.decoder_ffn)),
+      scores_(run.pool.threads() * config.text_positions),
+      pointers_(static_cast<size_t>(run.pool.threads() * 2 * config.text_positions)) {}
 
-void Decoder::set_audio(MatrixView<const float> audio) {
+EncodedWindow Decoder::add_window(MatrixView<const float> audio) {
+  auto free = std::find_if(windows_.begin(), windows_.end(),
+                           [](const Window& window) { return !window.in_use; });
+  if (free == windows_.end()) {
+    free = windows_.emplace(windows_.end());
+    for (int64_t i = 0; i < config_.decoder_layers; ++i) {
+      free->cross.emplace_back(cross_format_, config_.decoder_heads,
+                               config_.d_model / config_.decoder_heads, config_.audio_positions);
+    }
+  }
+  free->in_use = true;
   const int64_t d = config_.d_model;
   const auto kv = matrix(cross_kv_.data(), audio.rows, 2 * d);
   for (size_t i = 0; i < weights_.decoder.size(); ++i) {
     nn::linear(run_, weights_.decoder[i].cross_kv, audio, kv);
-    cross_[i].pack(run_, {kv.data, kv.rows, d, kv.stride}, {kv.data + d, kv.rows, d, kv.stride});
+    free->cross[i].pack(run_, {kv.data, kv.rows, d, kv.stride},
+                        {kv.data + d, kv.rows, d, kv.stride});
   }
-  sequences_ = 0;
-  length_ = 0;
+  return {*this, static_cast<int32_t>(free - windows_.begin())};
 }
 
-void Decoder::start(std::span<const int32_t> prompt, MatrixView<float> logits) {
-  start_observed(prompt, logits, nullptr);
+void Decoder::remove_window(int32_t window) {
+  Window& w = windows_[static_cast<size_t>(window)];
+  QT_CHECK_EQ(w.sequences, 0);
+  w.in_use = false;
 }
 
-void Decoder::start_observed(std::span<const int32_t> tokens, MatrixView<float> logits,
-                             const CrossObserver& observer) {
-  const auto count = static_cast<int64_t>(tokens.size());
-  QT_CHECK(count > 0);
-  QT_CHECK_LE(count, config_.text_positions);
-  sequences_ = 1;
-  length_ = count;
-  std::vector<Row> rows;
-  for (int64_t p = 0; p < count; ++p) {
-    rows.push_back({tokens[static_cast<size_t>(p)], p, 0});
-    slot(0, p) = static_cast<int32_t>(p);
+int32_t Decoder::add_sequence(int32_t window) {
+  auto free = std::find_if(sequences_.begin(), sequences_.end(),
+                           [](const Sequence& s) { return s.window == kNone; });
+  if (free == sequences_.end()) {
+    free = sequences_.emplace(sequences_.end());
+    free->rows.reserve(static_cast<size_t>(config_.text_positions));
   }
-  forward(rows, logits, observer ? &observer : nullptr);
+  free->window = window;
+  ++windows_[static_cast<size_t>(window)].sequences;
+  return static_cast<int32_t>(free - sequences_.begin());
 }
 
-void Decoder::step(std::span<const int32_t> parents, std::span<const int32_t> tokens,
-                   MatrixView<float> logits) {
-  const auto count = static_cast<int64_t>(tokens.size());
-  QT_CHECK_EQ(parents.size(), tokens.size());
-  QT_CHECK_LE(count, max_sequences_);
-  QT_CHECK_LT(length_, config_.text_positions);
-  std::vector<Row> rows;
-  for (int64_t s = 0; s < count; ++s) {
-    const auto i = static_cast<size_t>(s);
-    QT_CHECK_LT(parents[i], sequences_);
-    const auto from = slots_.begin() + parents[i] * config_.text_positions;
-    const auto to = next_slots_.begin() + s * config_.text_positions;
-    std::copy(from, from + length_, to);
-    // Nobody else writes row (s, length): the shared past stays intact. Sequence-major rows leave
-    // the memory of sequences that a search does not use untouched.
-    to[length_] = static_cast<int32_t>(s * config_.text_positions + length_);
-    rows.push_back({tokens[i], length_, s});
+Decoder::Sequence& Decoder::sequence(int32_t id) {
+  QT_CHECK(id >= 0 && id < std::ssize(sequences_));
+  Sequence& found = sequences_[static_cast<size_t>(id)];
+  QT_CHECK(found.window != kNone);
+  return found;
+}
+
+int32_t Decoder::fork(int32_t id) {
+  const int32_t child = add_sequence(sequence(id).window);
+  const std::vector<int32_t>& past = sequence(id).rows;
+  for (const int32_t row : past) cache_.share(row);
+  sequence(child).rows.assign(past.begin(), past.end());
+  return child;
+}
+
+void Decoder::release(int32_t id) {
+  Sequence& s = sequence(id);
+  for (const int32_t row : s.rows) cache_.drop(row);
+  s.rows.clear();
+  --windows_[static_cast<size_t>(s.window)].sequences;
+  s.window = kNone;
+}
+
+void Decoder::forward(std::span<const decode::StepRow> rows, MatrixView<float> logits) {
+  const auto most = static_cast<size_t>(config_.text_positions);
+  int64_t done = 0;
+  while (!rows.empty()) {
+    const auto part = rows.first(std::min(most, rows.size()));
+    const int64_t wanted =
+        std::count_if(part.begin(), part.end(), [](const auto& row) { return row.wants_logits; });
+    place(part);
+    run_placed(logits.rows_from(done, wanted), nullptr);
+    done += wanted;
+    rows = rows.subspan(part.size());
   }
-  std::swap(slots_, next_slots_);
-  sequences_ = count;
-  ++length_;
-  forward(rows, logits, nullptr);
+  QT_CHECK_EQ(done, logits.rows);
 }
 
-float* Decoder::cache_row(int64_t layer, int64_t slot, bool value) {
-  const int64_t rows = max_sequences_ * config_.text_positions;
-  return cache_.data() + ((layer * rows + slot) * 2 + (value ? 1 : 0)) * config_.d_model;
+void Decoder::forward_observed(std::span<const decode::StepRow> rows, MatrixView<float> logits,
+                               const CrossObserver& observer) {
+  QT_CHECK_LE(std::ssize(rows), config_.text_positions);
+  place(rows);
+  run_placed(logits, &observer);
 }
 
-void Decoder::embed(std::span<const Row> rows, MatrixView<float> x) {
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const float* position = weights_.decoder_positions + rows[i].position * config_.d_model;
+// Gives each token its row of the cache, and each window its groups of queries.
+void Decoder::place(std::span<const decode::StepRow> rows) {
+  rows_.clear();
+  groups_.clear();
+  int32_t last_window = kNone;
+  for (const decode::StepRow& row : rows) {
+    Sequence& s = sequence(row.sequence);
+    const int64_t position = std::ssize(s.rows);
+    QT_CHECK_LT(position, config_.text_positions);
+    s.rows.push_back(cache_.take(s.rows.empty() ? nn::KeyValueRows::kNone : s.rows.back()));
+    if (s.window != last_window || groups_.back().rows == nn::AttentionScratch::kQueryBlock) {
+      groups_.push_back({.kv = nullptr, .first = std::ssize(rows_), .rows = 0});
+      last_window = s.window;
+    }
+    ++groups_.back().rows;
+    rows_.push_back({row.token, row.sequence, position, row.wants_logits});
+  }
+}
+
+void Decoder::embed(MatrixView<float> x) {
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    const float* position = weights_.decoder_positions + rows_[i].position * config_.d_model;
     float* to = x.row(static_cast<int64_t>(i));
     for (int64_t d = 0; d < config_.d_model; ++d) {
-      to[d] = kernels::unpacked_weight(weights_.embedding.w, rows[i].token, d) + position[d];
+      to[d] = kernels::unpacked_weight(weights_.embedding.w, rows_[i].token, d) + position[d];
     }
   }
 }
 
-void Decoder::self_attention(int64_t layer, int64_t lane, int64_t head, std::span<const Row> rows,
-                             MatrixView<const float> qkv, MatrixView<float> out) {
+void Decoder::self_attention(int64_t layer, int64_t lane, int64_t head, MatrixView<const float> qkv,
+                             MatrixView<float> out) {
   const int64_t d = config_.d_model;
   const int64_t dim = d / config_.decoder_heads;
-  const int64_t column = head * dim;
   const float** k = pointers_.data() + lane * 2 * config_.text_positions;
   const float** v = k + config_.text_positions;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Row& row = rows[i];
-    const float* from = qkv.row(static_cast<int64_t>(i)) + column;
-    const int64_t at = slot(row.sequence, row.position);
-    std::copy_n(from + d, dim, cache_row(layer, at, false) + column);
-    std::copy_n(from + 2 * d, dim, cache_row(layer, at, true) + column);
-    const int64_t keys = row.position + 1;
-    for (int64_t p = 0; p < keys; ++p) {
-      k[p] = cache_row(layer, slot(row.sequence, p), false) + column;
-      v[p] = cache_row(layer, slot(row.sequence, p), true) + column;
+  for (int64_t i = 0; i < qkv.rows; ++i) {
+    const Row& row = rows_[static_cast<size_t>(i)];
+    const auto past = std::span(sequences_[static_cast<size_t>(row.sequence)].rows)
+                          .first(static_cast<size_t>(row.position) + 1);
+    const float* from = qkv.row(i) + head * dim;
+    std::copy_n(from + d, dim, cache_.key(layer, past.back(), head));
+    std::copy_n(from + 2 * d, dim, cache_.value(layer, past.back(), head));
+    for (size_t p = 0; p < past.size(); ++p) {
+      k[p] = cache_.key(layer, past[p], head);
+      v[p] = cache_.value(layer, past[p], head);
     }
-    kernels::attend(from, k, v, keys, dim, scores_.data() + lane * config_.text_positions,
-                    out.row(static_cast<int64_t>(i)) + column);
+    kernels::attend(from, k, v, std::ssize(past), dim,
+                    scores_.data() + lane * config_.text_positions, out.row(i) + head * dim);
   }
 }
 
-void Decoder::forward(std::span<const Row> rows, MatrixView<float> logits,
-                      const CrossObserver* observer) {
-  const auto count = static_cast<int64_t>(rows.size());
-  constexpr int64_t kBlock = nn::AttentionScratch::kQueryBlock;
-  const int64_t d = config_.d_model;
-  QT_CHECK_LE(logits.rows, count);
-  const auto x = matrix(x_.data(), count, d);
-  const auto h = matrix(h_.data(), count, d);
-  const auto qkv = matrix(wide_.data(), count, 3 * d);
-  const auto q = matrix(wide_.data(), count, d);
-  const auto ffn = matrix(wide_.data(), count, config_.decoder_ffn);
-
-  embed(rows, x);  // x = embedding + position  [rows, D]
-  for (size_t i = 0; i < weights_.decoder.size(); ++i) {
-    const DecoderLayer& layer = weights_.decoder[i];
-    const auto index = static_cast<int64_t>(i);
-    nn::AttentionObserver observe_layer;
-    if (observer != nullptr) {
-      observe_layer = [&, index](int64_t head, int64_t first, MatrixView<const float> weights) {
-        (*observer)(index, head, first, weights);
-      };
-    }
-    const int64_t heads = config_.decoder_heads;
-    // q, k, v = qkv(norm1(x))  [rows, 3 D], then h = attention over the past  [rows, D]
-    nn::norm_linear_heads(run_, layer.norm1, layer.qkv, x, h, qkv, {.heads = heads, .blocks = 1},
-                          [&](int64_t lane, int64_t head, int64_t) {
-                            self_attention(index, lane, head, rows, qkv, h);
-                          });
-    nn::linear(run_, layer.out, h, x, {.add = true});  // x += out(h)
-    // q = cross_q(cross_norm(x))  [rows, D], then h = attention over the audio
-    nn::norm_linear_heads(run_, layer.cross_norm, layer.cross_q, x, h, q,
-                          {.heads = heads, .blocks = (count + kBlock - 1) / kBlock},
-                          [&](int64_t lane, int64_t head, int64_t block) {
-                            const int64_t first = block * kBlock;
-                            nn::attend_head(q, {&cross_[i], first, std::min(kBlock, count - first)},
-                                            head, lane, cross_scratch_, h,
-                                            observer == nullptr ? nullptr : &observe_layer);
-                          });
-    nn::linear(run_, layer.cross_out, h, x, {.add = true});
-    nn::norm_linear(run_, layer.norm2, layer.fc1, x, h, ffn, nn::Activation::kGelu);
-    nn::linear(run_, layer.fc2, ffn, x, {.add = true});  // x += fc2(...)
+void Decoder::run_layer(int64_t index, MatrixView<float> x, const CrossObserver* observer) {
+  const DecoderLayer& layer = weights_.decoder[static_cast<size_t>(index)];
+  const auto h = matrix(h_.data(), x.rows, x.cols);
+  const auto qkv = matrix(wide_.data(), x.rows, 3 * x.cols);
+  const auto q = matrix(wide_.data(), x.rows, x.cols);
+  const auto ffn = matrix(wide_.data(), x.rows, config_.decoder_ffn);
+  nn::AttentionObserver observe_layer;
+  if (observer != nullptr) {
+    observe_layer = [&](int64_t head, int64_t first, MatrixView<const float> weights) {
+      (*observer)(index, head, first, weights);
+    };
   }
+  for (nn::AttentionGroup& group : groups_) {
+    const Row& row = rows_[static_cast<size_t>(group.first)];
+    const int32_t window = sequences_[static_cast<size_t>(row.sequence)].window;
+    group.kv = &windows_[static_cast<size_t>(window)].cross[static_cast<size_t>(index)];
+  }
+  const int64_t heads = config_.decoder_heads;
+  // q, k, v = qkv(norm1(x))  [rows, 3 D], then h = attention over the past  [rows, D]
+  nn::norm_linear_heads(
+      run_, layer.norm1, layer.qkv, x, h, qkv, {.heads = heads, .blocks = 1},
+      [&](int64_t lane, int64_t head, int64_t) { self_attention(index, lane, head, qkv, h); });
+  nn::linear(run_, layer.out, h, x, {.add = true});  // x += out(h)
+  // q = cross_q(cross_norm(x))  [rows, D], then h = attention over the audio
+  nn::norm_linear_heads(run_, layer.cross_norm, layer.cross_q, x, h, q,
+                        {.heads = heads, .blocks = std::ssize(groups_)},
+                        [&](int64_t lane, int64_t head, int64_t group) {
+                          nn::attend_head(q, groups_[static_cast<size_t>(group)], head, lane,
+                                          cross_scratch_, h,
+                                          observer == nullptr ? nullptr : &observe_layer);
+                        });
+  nn::linear(run_, layer.cross_out, h, x, {.add = true});
+  nn::norm_linear(run_, layer.norm2, layer.fc1, x, h, ffn, nn::Activation::kGelu);
+  nn::linear(run_, layer.fc2, ffn, x, {.add = true});  // x += fc2(...)
+}
+
+void Decoder::run_placed(MatrixView<float> logits, const CrossObserver* observer) {
+  const auto x = matrix(x_.data(), std::ssize(rows_), config_.d_model);
+  embed(x);  // x = embedding + position  [rows, D]
+  for (int64_t i = 0; i < config_.decoder_layers; ++i) run_layer(i, x, observer);
   if (logits.rows == 0) return;
-  const auto last = x.rows_from(count - logits.rows, logits.rows);
-  const auto normed = h.rows_from(0, logits.rows);
+  int64_t wanted = 0;
+  for (int64_t i = 0; i < x.rows; ++i) {
+    if (!rows_[static_cast<size_t>(i)].wants_logits) continue;
+    if (wanted < i) std::copy_n(x.row(i), x.cols, x.row(wanted));
+    ++wanted;
+  }
+  QT_CHECK_EQ(wanted, logits.rows);
+  const auto normed = matrix(h_.data(), wanted, x.cols);
   // The embedding is the output head too  [logits.rows, V]
-  nn::norm_linear(run_, weights_.decoder_norm, weights_.embedding, last, normed, logits);
+  nn::norm_linear(run_, weights_.decoder_norm, weights_.embedding, x.rows_from(0, wanted), normed,
+                  logits);
 }
 
 size_t Decoder::cache_bytes() const {
-  size_t bytes = static_cast<size_t>(cache_.size()) * sizeof(float);
-  for (const nn::PackedKeyValues& kv : cross_) bytes += kv.bytes();
+  size_t bytes = cache_.bytes();
+  for (const Window& window : windows_) {
+    for (const nn::PackedKeyValues& kv : window.cross) bytes += kv.bytes();
+  }
   return bytes;
 }
 

@@ -173,20 +173,19 @@ Result<void> save_packed(const Model& model, const fs::path& file) {
                           entries);
 }
 
-Session::Session(const Model& model, ThreadPool& pool, int64_t max_sequences, bool baseline)
+Session::Session(const Model& model, ThreadPool& pool, bool baseline)
     : model_(model),
-      max_sequences_(max_sequences),
       scratch_(std::max(model.config.mel_frames(), model.config.text_positions),
                largest_input(model.config), pool.threads(), widest_input(model.config)),
       runtime_{pool, scratch_, !baseline},
       encoder_(model.config, encoder_attention(model.packed.precision, model.config, !baseline),
                pool.threads(), !baseline),
       decoder_(runtime_, model.config, model.weights,
-               cross_cache_format(model.packed.precision, model.config), max_sequences) {}
+               cross_cache_format(model.packed.precision, model.config)) {}
 
-void Session::encode(int64_t frames) {
+EncodedWindow Session::encode(int64_t frames) {
   whisper::encode(runtime_, model_.config, model_.weights, frames, encoder_);
-  decoder_.set_audio(encoder_.output());
+  return decoder_.add_window(encoder_.output());
 }
 
 size_t Session::activation_bytes() const {

@@ -1,4 +1,4 @@
-// A loaded Whisper model, and the working memory that one transcription at a time needs.
+// A loaded Whisper model, and the working memory that decoding with it needs.
 #pragma once
 
 #include <cstdint>
@@ -52,27 +52,26 @@ Result<void> save_packed(const Model& model, const std::filesystem::path& file);
 Result<void> export_hugging_face(const std::filesystem::path& source,
                                  const std::filesystem::path& folder, DType dtype);
 
-// Working memory of one transcription at a time. The model must outlive it.
-// Threads: one at a time.
+// Working memory: of one window while it is encoded, of any number while they are decoded. The
+// model must outlive it. Threads: one at a time.
 class Session {
  public:
-  // `max_sequences`: beams or samples at a time. `baseline`: one float32 operator at a time.
-  Session(const Model& model, ThreadPool& pool, int64_t max_sequences, bool baseline);
+  // `baseline`: one float32 operator at a time.
+  Session(const Model& model, ThreadPool& pool, bool baseline);
 
   nn::Runtime& runtime() { return runtime_; }
   EncoderState& encoder() { return encoder_; }
   Decoder& decoder() { return decoder_; }
-  int64_t max_sequences() const { return max_sequences_; }
 
-  // Encodes `frames` frames of encoder().mel() and hands the result to the decoder.
-  void encode(int64_t frames);
+  // Encodes `frames` frames of encoder().mel() and hands the result to the decoder. The session
+  // must outlive what comes back.
+  EncodedWindow encode(int64_t frames);
 
   size_t activation_bytes() const;
   size_t cache_bytes() const { return decoder_.cache_bytes(); }
 
  private:
   const Model& model_;
-  int64_t max_sequences_;
   nn::InputScratch scratch_;
   nn::Runtime runtime_;
   EncoderState encoder_;

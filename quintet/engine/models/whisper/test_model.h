@@ -131,20 +131,28 @@ inline void write_tiny_ct2(const std::filesystem::path& folder, DType dtype) {
   ASSERT_TRUE(write_file_atomically(folder / "config.json", R"({"suppress_ids": []})"));
 }
 
+// Logits [tokens, V] of `tokens` read in one pass as a sequence of their own.
+inline std::vector<float> logits_of(const EncodedWindow& window,
+                                    const std::vector<int32_t>& tokens) {
+  const decode::Sequence sequence = window.begin();
+  std::vector<decode::StepRow> rows;
+  for (const int32_t token : tokens) rows.push_back({.sequence = sequence.id(), .token = token});
+  const int64_t v = window.decoder().vocabulary();
+  std::vector<float> logits(tokens.size() * static_cast<size_t>(v));
+  window.decoder().forward(rows, matrix(logits.data(), std::ssize(rows), v));
+  return logits;
+}
+
 // Logits of a fixed prompt over a fixed spectrogram.
 inline std::vector<float> logits_of(const Model& model, ThreadPool& pool) {
-  Session session(model, pool, 1, /*baseline=*/false);
+  Session session(model, pool, /*baseline=*/false);
   const auto mel = session.encoder().mel(model.config.mel_frames());
   for (int64_t t = 0; t < mel.rows; ++t) {
     for (int64_t f = 0; f < mel.cols; ++f) {
       mel.row(t)[f] = std::sin(0.1f * static_cast<float>(t * (f + 1) % 97));
     }
   }
-  session.encode(mel.rows);
-  const std::vector<int32_t> tokens = {1, 17, 300, 42};
-  std::vector<float> logits(tokens.size() * static_cast<size_t>(model.config.vocabulary));
-  session.decoder().start(tokens, matrix(logits.data(), 4, model.config.vocabulary));
-  return logits;
+  return logits_of(session.encode(mel.rows), {1, 17, 300, 42});
 }
 
 // max|a - b| / max|b|
