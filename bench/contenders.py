@@ -1,8 +1,8 @@
 """The contenders of the benchmarks in this folder: Quintet, and the peers of bench/peers.
 
 A contender has a `name`; `run(clip)` gives {"text", "ms": {stage: milliseconds}} of one warm run,
-`text(clip)` its words alone; `info()` says versions and settings. Model files that a peer needs are made on first use, in
-.cache, from the same weights.
+`text(clip)` its words alone; `info()` says versions and settings. Model files that a peer needs are
+made on first use, in .cache, from the same weights.
 """
 
 import functools

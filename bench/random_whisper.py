@@ -34,8 +34,8 @@ PROMPT = ["<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>
 END = "<|endoftext|>"
 RECORDINGS = ROOT / "tests/data/speech/speech.jsonl"
 EMBEDDING_SPREAD = 0.02
-POSITION_GAIN = 100.0  # Times an embedding: 2 in each element, against 0.2 from all layers together.
-LAYER_GAIN = 0.02      # Of what a block adds to its input.
+LAYER_GAIN = 0.02  # Of what a block adds to its input: 0.2 in each element after all layers.
+POSITION_GAIN = 100.0  # Times an embedding: 2 in each element.
 
 
 class Weights:

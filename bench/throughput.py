@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Ten minutes of speech: seconds of audio in a second, and word error rate, Quintet beside its peers.
+"""Ten minutes of speech: seconds of audio in a second, and word error rate, beside the peers.
 
-usage: bench/throughput.py [--rounds 3] [--only NAME]... [--quintet NAME=OPTIONS]... [--json] [FILE...]
+usage: bench/throughput.py [--rounds 3] [--only NAME]... [--quintet NAME=OPTIONS]... [FILE...]
 
 OPTIONS of Quintet are those of `quintet transcribe`, for example
 
     bench/throughput.py --quintet "one after another=" --quintet "batch 8=--batch 8 --vad"
 
 Without FILEs two recordings are made in .cache: `readings`, the LibriVox recordings of
-tests/data/speech again and again, with pauses of changing length; and `generated`, items of
-the corpus of bench/speech_corpus.py one after another (without noise, with pauses). A FILE needs its
+tests/data/speech again and again, with pauses of changing length; and `generated`, items of the
+corpus of bench/speech_corpus.py one after another (without noise, with pauses). A FILE needs its
 text beside it, FILE.txt. The contenders take turns. Reading the audio counts, loading a model does
 not.
 """

@@ -3,8 +3,8 @@
 
 usage: cuda_stubs.py SITE_PACKAGES
 
-torch for Linux links the CUDA libraries even where it only ever computes on the CPU; without them it
-does not load, and with them it takes 3 GB more. Each stand-in carries the name, the symbol version
+torch for Linux links the CUDA libraries even where it only ever computes on the CPU; without them
+it does not load, and with them it takes 3 GB more. Each stand-in carries the name, the symbol version
 and the symbols that torch's libraries look for; calling one ends the program. Only code for a GPU
 calls them. Where the real library is installed, nothing is made.
 """
@@ -41,7 +41,8 @@ def undefined_symbols(folder: pathlib.Path) -> set[tuple[str, str]]:
 
 def make_stub(path: pathlib.Path, symbols: list[str], version: str | None):
     code = "".join(f"void {name}(void) {{ __builtin_trap(); }}\n" for name in symbols)
-    command = ["gcc", "-shared", "-fPIC", "-w", "-x", "c", "-", f"-Wl,-soname,{path.name}", "-o", path]
+    command = ["gcc", "-shared", "-fPIC", "-w", "-x", "c", "-", f"-Wl,-soname,{path.name}",
+               "-o", path]
     if version:
         script = path.with_suffix(".map")
         script.write_text(f"{version} {{ global: *; }};\n")

@@ -63,7 +63,7 @@ def q8_0(blocks):
 
 
 def halves(values):
-    """Values below 16, the first half of a block in the low and the second in the high four bits."""
+    """Values below 16: the first half of a block in the low, the second in the high four bits."""
     return (values[:, : BLOCK // 2] | values[:, BLOCK // 2:] << 4).astype(numpy.uint8)
 
 
@@ -104,7 +104,7 @@ def type_of(name, tensor, matrices):
 
 
 def text_tokens(folder):
-    """The bytes of every text token, by number; the special ones behind them are not in the file."""
+    """The bytes of every text token, by number; the special ones behind them are left out."""
     model = json.loads((folder / "tokenizer.json").read_text())["model"]
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [byte for byte in range(256) if byte not in printable]
@@ -123,7 +123,8 @@ def write_header(file, folder, config, matrices):
         config["encoder_attention_heads"], config["encoder_layers"],
         config["max_target_positions"], config["d_model"], config["decoder_attention_heads"],
         config["decoder_layers"], config["num_mel_bins"], number))
-    filters = transformers.WhisperFeatureExtractor(feature_size=config["num_mel_bins"]).mel_filters.T
+    extractor = transformers.WhisperFeatureExtractor(feature_size=config["num_mel_bins"])
+    filters = extractor.mel_filters.T
     file.write(struct.pack("<2i", *filters.shape))
     file.write(filters.astype("<f4").tobytes())
     tokens = text_tokens(folder)

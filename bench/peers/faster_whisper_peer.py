@@ -40,8 +40,8 @@ def main():
         samples = read_audio(path)
         # Without timestamps only the first 30 s of each piece would be read.
         long = len(samples) > 30 * model.feature_extractor.sampling_rate
-        segments, _ = pipeline.transcribe(samples, without_timestamps=bool(options.batch) or not long,
-                                          **search)
+        segments, _ = pipeline.transcribe(
+            samples, without_timestamps=bool(options.batch) or not long, **search)
         text = " ".join(segment.text.strip() for segment in segments)
         return {"text": text, "ms": {"preprocess": features.take(), "encode": encoder.take()}}
 

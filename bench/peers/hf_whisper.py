@@ -3,8 +3,8 @@
 
 usage: hf_whisper.py MODEL_DIR --threads N [--language en]
 
-MODEL_DIR is a Hugging Face folder (`quintet convert --to safetensors`). The run is what a user of the
-library writes: the feature extractor, then model.generate, greedy, without timestamps, with the
+MODEL_DIR is a Hugging Face folder (`quintet convert --to safetensors`). The run is what a user of
+the library writes: the feature extractor, then model.generate, greedy, without timestamps, with the
 library's default attention and caches; only the first 30 s of the audio are heard.
 bench/peers/protocol.py says what it reads and writes.
 """
@@ -90,8 +90,8 @@ def main():
     torch.set_num_threads(options.threads)
     transformers.logging.set_verbosity_error()
     whisper = Whisper(options.model, options.language)
-    serve({"name": "Hugging Face Transformers float32", "versions": versions("transformers", "torch"),
-           "threads": torch.get_num_threads(),
+    serve({"name": "Hugging Face Transformers float32", "threads": torch.get_num_threads(),
+           "versions": versions("transformers", "torch"),
            "attention": whisper.model.config._attn_implementation}, whisper.run)
 
 

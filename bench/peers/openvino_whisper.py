@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""OpenVINO GenAI as a contender of bench/: Whisper with int8 weights, computing as it does by default
-(bfloat16 where the processor has it).
+"""OpenVINO GenAI as a contender of bench/: Whisper with int8 weights, computing as it does by
+default (bfloat16 where the processor has it).
 
 usage: openvino_whisper.py MODEL_DIR --threads N [--language en]
 

@@ -3,8 +3,8 @@
     info      -> {"name": ..., "versions": {...}, "threads": N, "peak_resident_bytes": N, ...}
     run FILE  -> {"text": ..., "ms": {"preprocess", "encode", "decode", "total"}}
 
-Where a library does not tell how long decoding takes, it is the rest of the total. Reading the audio
-file counts as preprocessing, loading the model does not count.
+Where a library does not tell how long decoding takes, it is the rest of the total. Reading the
+audio file counts as preprocessing, loading the model does not count.
 """
 
 import importlib.metadata
