@@ -175,22 +175,29 @@ TEST(SpeechWindows, NoSpeechIsLost) {
   }
 }
 
-TEST(SpeechWindows, SpansAreThoseOfThePublishedCode) {
+void expect_published_spans(const char* name, VadOptions options) {
   const auto golden = io::read_weights(std::filesystem::path(QUINTET_SOURCE_DIR) /
                                        "tests/goldens/silero-vad/golden.safetensors");
   ASSERT_TRUE(golden) << golden.error().message();
   const std::vector<float> walk = io::to_f32(*golden->find("walk")).value();
-  const std::vector<float> spans = io::to_f32(*golden->find("walk_spans")).value();
+  const std::vector<float> spans = io::to_f32(*golden->find(name)).value();
   // Without padding, and ended by any silence, every span is a window of its own.
-  const auto windows =
-      speech_windows(walk, std::ssize(walk) * kVadChunkSamples,
-                     {.padding_ms = 0, .max_window_ms = 1'000'000, .long_silence_ms = 0});
+  options.padding_ms = 0;
+  options.max_window_ms = 1'000'000;
+  options.long_silence_ms = 0;
+  const auto windows = speech_windows(walk, std::ssize(walk) * kVadChunkSamples, options);
   ASSERT_EQ(windows.size() * 2, spans.size());
   ASSERT_GT(windows.size(), 20U);
   for (size_t i = 0; i < windows.size(); ++i) {
     EXPECT_EQ(static_cast<float>(windows[i].begin), spans[2 * i]);
     EXPECT_EQ(static_cast<float>(windows[i].end), spans[2 * i + 1]);
   }
+}
+
+TEST(SpeechWindows, SpansAreThoseOfThePublishedCode) { expect_published_spans("walk_spans", {}); }
+
+TEST(SpeechWindows, SpansOfJustTheLeastLengthsAreThoseOfThePublishedCode) {
+  expect_published_spans("exact_spans", {.min_speech_ms = 416, .min_silence_ms = 192});
 }
 
 }  // namespace

@@ -9,6 +9,8 @@ get_speech_timestamps_from_probs without padding.
 jfk, noise     probabilities [chunks] of tests/data/speech/jfk.wav and of noise()
 walk           probabilities [2000] of a random walk, made here
 walk_spans     [spans, 2]: begin and end in samples of speech in `walk`, otherwise with the defaults
+exact_spans    the same where speech of 416 ms is dropped and silence of 192 ms ends speech: whole
+               numbers of chunks, so that spans of just these lengths occur
 """
 
 import importlib.resources
@@ -62,14 +64,21 @@ def walk():
     return (1 / (1 + np.exp(-4 * np.sin(position)))).astype(np.float32)
 
 
+def borders(spans):
+    return np.array([[span["start"], span["end"]] for span in spans], np.int64)
+
+
 def main():
     chances = walk()
     spans = get_speech_timestamps_from_probs(chances, speech_pad_ms=0)
+    exact = get_speech_timestamps_from_probs(
+        chances, speech_pad_ms=0, min_speech_duration_ms=416, min_silence_duration_ms=192)
     tensors = {
         "jfk": probabilities(jfk()),
         "noise": probabilities(noise()),
         "walk": chances,
-        "walk_spans": np.array([[s["start"], s["end"]] for s in spans], np.int64),
+        "walk_spans": borders(spans),
+        "exact_spans": borders(exact),
     }
     save_file(tensors, HERE / "golden.safetensors")
 
