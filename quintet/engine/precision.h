@@ -12,8 +12,8 @@ namespace quintet {
 enum class Precision {
   kF32,   // As published: the yardstick.
   kBF16,  // Weights and matrix inputs bfloat16, sums and everything between float32.
-  kInt8,  // Weights int8 per output channel, activations int8 per row; convolutions and encoder
-          // attention float32, cross-attention caches bfloat16.
+  kInt8,  // Weights int8 per output channel, activations int8 per row, attention of the encoder and
+          // over it int8; convolutions bfloat16.
 };
 
 // "fp32", "bf16", "int8".
