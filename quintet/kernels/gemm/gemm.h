@@ -39,6 +39,12 @@ constexpr int64_t group_size(WeightFormat format) {
   }
   return 1;
 }
+// What is multiplied: both sides have the type of the weights.
+constexpr DType operand_type(WeightFormat format) {
+  return format == WeightFormat::kF32    ? DType::kF32
+         : format == WeightFormat::kBF16 ? DType::kBF16
+                                         : DType::kI8;
+}
 constexpr int64_t panel_count(int64_t n) { return (n + kPanelWidth - 1) / kPanelWidth; }
 // K rounded up to whole groups: the length that rows of x need in the same format.
 constexpr int64_t padded_depth(WeightFormat format, int64_t k) {
