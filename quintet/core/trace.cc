@@ -20,6 +20,13 @@ thread_local Open innermost;
 
 }  // namespace
 
+Work operator+(const Work& a, const Work& b) {
+  return {.operations = a.operations + b.operations,
+          .weight_bytes = a.weight_bytes + b.weight_bytes,
+          .activation_bytes = a.activation_bytes + b.activation_bytes,
+          .arithmetic = a.operations >= b.operations ? a.arithmetic : b.arithmetic};
+}
+
 std::span<const Span> Recorder::spans() const {
   return std::span(spans_).first(
       static_cast<size_t>(std::min(next_.load(), static_cast<int64_t>(spans_.size()))));
@@ -48,7 +55,6 @@ void Scope::open_lane(const Scope& parent, Span span) {
   if (parent.at_ >= 0) {
     const Span& above = parent.recorder_->spans_[static_cast<size_t>(parent.at_)];
     span.parent = parent.at_;
-    span.threads = above.threads;
     span.lanes = above.lanes * above.threads;
   }
   begin(*parent.recorder_, span);
@@ -72,8 +78,14 @@ void Scope::finish() {
 
 std::string path_of(std::span<const Span> spans, int64_t at, bool indices) {
   const Span& span = spans[static_cast<size_t>(at)];
-  std::string path = span.parent < 0 ? "" : path_of(spans, span.parent, indices) + "/";
-  path += span.name;
+  std::string path = span.parent < 0 ? "" : path_of(spans, span.parent, indices);
+  if (*span.name.parts[0] == '\0') return path;
+  const char* separator = path.empty() ? "" : "/";
+  for (const char* part : span.name.parts) {
+    if (part == nullptr) break;
+    path.append(separator).append(part);
+    separator = "+";
+  }
   if (indices && span.index >= 0) path.append(".").append(std::to_string(span.index));
   return path;
 }

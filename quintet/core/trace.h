@@ -3,6 +3,7 @@
 // one comparison.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -21,9 +22,21 @@ struct Work {
   DType arithmetic = DType::kF32;  // What is multiplied: kF32, kBF16 or kI8.
 };
 
-// One scope. Its path is "<path of the parent>/<name>.<index>".
+// Of operators that run as one; the arithmetic is that with more operations.
+Work operator+(const Work& a, const Work& b);
+
+// Literals, or text that lives as long as the recorder. Several are operators that run as one.
+struct Name {
+  Name(const char* first, const char* second = nullptr, const char* third = nullptr)
+      : parts{first, second, third} {}
+
+  std::array<const char*, 3> parts;
+};
+
+// One scope. Its path is "<path of the parent>/<name>.<index>"; "fc1+gelu" where the name has
+// several parts. Spans with an empty name do not show in paths.
 struct Span {
-  const char* name = nullptr;
+  Name name = "";
   int64_t index = -1;   // Of a layer; -1: none.
   int64_t parent = -1;  // Among the recorder's spans; -1: a stage.
   int threads = 1;      // That worked on it.
@@ -61,20 +74,19 @@ class Recorder {
 std::string path_of(std::span<const Span> spans, int64_t at, bool indices);
 
 // Records the time from here to the end of the C++ scope, as a child of the scope that is open on
-// the same thread. `name` must be a literal, or live as long as the recorder; it may hold several
-// parts ("preprocess/mel").
+// the same thread. A name may hold several levels ("preprocess/mel").
 class Scope {
  public:
-  explicit Scope(Recorder* recorder, const char* name, int64_t index = -1) {
+  explicit Scope(Recorder* recorder, const Name& name, int64_t index = -1) {
     if (recorder != nullptr) open(*recorder, {.name = name, .index = index});
   }
   // An operator on `threads` threads.
-  Scope(Recorder* recorder, const char* name, const Work& work, int threads) {
+  Scope(Recorder* recorder, const Name& name, const Work& work, int threads) {
     if (recorder != nullptr) open(*recorder, {.name = name, .threads = threads, .work = work});
   }
-  // An operator on one of the threads that share a loop inside `parent`, which was opened with
+  // What one of the threads does in a loop that they share inside `parent`, which was opened with
   // their number. Opened on the thread that does the work.
-  Scope(const Scope& parent, const char* name, const Work& work) {
+  explicit Scope(const Scope& parent, const Name& name, const Work& work = {}) {
     if (parent.recorder_ != nullptr) open_lane(parent, {.name = name, .work = work});
   }
   ~Scope() { close(); }

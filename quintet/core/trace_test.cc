@@ -126,7 +126,7 @@ TEST(Trace, ConcurrentLanesShareTheTimeOfTheirLoop) {
     const std::string path = path_of(spans, static_cast<int64_t>(i), true);
     EXPECT_EQ(span.lanes, kThreads);
     if (path == "encode/rows/fc1") {
-      EXPECT_EQ(span.threads, kThreads);
+      EXPECT_EQ(span.threads, 1);
       lane_ms += span.milliseconds();
       operations += span.work.operations;
     } else {
@@ -135,6 +135,26 @@ TEST(Trace, ConcurrentLanesShareTheTimeOfTheirLoop) {
   }
   EXPECT_EQ(operations, 2.0 * kItems);
   EXPECT_LE(lane_ms, spans[1].milliseconds());
+}
+
+TEST(Trace, NamesOfOperatorsThatRunAsOneAreJoined) {
+  Recorder recorder(4);
+  {
+    const Scope block(&recorder, "", {}, 2);
+    const Scope lane(block, "");
+    const Scope fused(&recorder, {"norm1", "qkv", "attention"}, 3);
+    const Scope two(&recorder, {"norm2", "fc1"});
+  }
+  EXPECT_THAT(paths(recorder),
+              ElementsAre("", "", "norm1+qkv+attention.3", "norm1+qkv+attention.3/norm2+fc1"));
+}
+
+TEST(Trace, TheWorkOfTwoIsThatOfBoth) {
+  const Work both = Work{1, 2, 3, DType::kF32} + Work{10, 20, 30, DType::kI8};
+  EXPECT_EQ(both.operations, 11);
+  EXPECT_EQ(both.weight_bytes, 22);
+  EXPECT_EQ(both.activation_bytes, 33);
+  EXPECT_EQ(both.arithmetic, DType::kI8);
 }
 
 TEST(Trace, ConcurrentScopesWithoutRoomAreAllCounted) {

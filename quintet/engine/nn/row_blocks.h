@@ -30,9 +30,11 @@ class RowBlocks {
     // As many blocks for every thread, of nearly equal height.
     const int64_t rounds = (rows + kRows * run.pool.threads() - 1) / (kRows * run.pool.threads());
     const int64_t blocks = std::min(rows, rounds * run.pool.threads());
+    const trace::Scope loop(run.trace, "", {}, run.pool.threads());
     run.pool.parallel_for_lanes(blocks, [&](int64_t lane, int64_t block) {
+      const trace::Scope scope(loop, "");
       const int64_t first = rows * block / blocks;
-      Runtime own{serial_, scratch_[static_cast<size_t>(lane)]};
+      Runtime own{serial_, scratch_[static_cast<size_t>(lane)], true, run.trace};
       body(own, lane, first, rows * (block + 1) / blocks - first);
     });
   }

@@ -52,6 +52,7 @@ Transcriber::Transcriber(const whisper::Model& model, const Vocabulary& vocabula
 
 Result<Transcript> Transcriber::run(WindowReader& reader) {
   started_ = Clock::now();
+  session_.runtime().trace = options_.trace;
   if (!options_.language.empty()) {
     QT_TRY(language_, vocabulary_.language(options_.language));
     transcript_.language = language_->code;
@@ -66,10 +67,10 @@ Result<Transcript> Transcriber::run(WindowReader& reader) {
   int64_t begin = 0;
   for (bool first = true;; first = false) {
     if (options_.stop.stop_requested()) return Error(Code::kCancelled, "cancelled by the caller");
-    const auto reading = Clock::now();
+    StageTimer reading(options_.trace, "preprocess/read", transcript_.timings.preprocess);
     // One sample more than a window tells whether there is a second one.
     QT_TRY(std::span<const float> samples, reader.window(begin, window_samples + 1));
-    transcript_.timings.preprocess += milliseconds_since(reading);
+    reading.stop();
     if (samples.empty()) break;
     const bool last = static_cast<int64_t>(samples.size()) <= window_samples;
     if (first) timestamps_ = !last || options_.timestamps != TimestampMode::kNone;
@@ -91,22 +92,21 @@ Result<Transcript> Transcriber::run(WindowReader& reader) {
 }
 
 void Transcriber::encode(const Window& window, int64_t frames) {
-  const auto preprocessing = Clock::now();
+  StageTimer preprocessing(options_.trace, "preprocess/mel", transcript_.timings.preprocess);
   const auto mel = session_.encoder().mel(frames);
   kernels::normalize_log_mel(mel, mel_.log_mel(window.samples, mel, pool_));
   const auto audible = static_cast<int64_t>(window.samples.size()) / kernels::kMelHopSamples;
   steady_noise_ = modulation_db(mel.rows_from(0, std::min(audible, frames))) < kSteadyNoiseDb;
-  transcript_.timings.preprocess += milliseconds_since(preprocessing);
-  const auto encoding = Clock::now();
+  preprocessing.stop();
+  const StageTimer encoding(options_.trace, "encode", transcript_.timings.encode);
   session_.encode(frames);
-  transcript_.timings.encode += milliseconds_since(encoding);
 }
 
 Result<void> Transcriber::choose_language() {
   if (language_) return {};
-  const auto detecting = Clock::now();
+  StageTimer detecting(options_.trace, "prefill", transcript_.timings.prefill);
   const DetectedLanguage detected = detect_language(session_, vocabulary_);
-  transcript_.timings.prefill += milliseconds_since(detecting);
+  detecting.stop();
   language_ = detected.language;
   transcript_.language = detected.language.code;
   transcript_.language_probability = detected.probability;
@@ -155,10 +155,9 @@ Result<double> Transcriber::transcribe_window(const Window& window) {
   WindowSegments cut = cut_segments(decoded, window.begin_seconds(), window.seconds(), vocabulary_,
                                     *model_.tokenizer);
   if (options_.timestamps == TimestampMode::kWords) {
-    const auto aligning = Clock::now();
+    const StageTimer aligning(options_.trace, "align", transcript_.timings.decode);
     align_words(session_, model_, vocabulary_, *language_, options_.task, window.begin_seconds(),
                 window.seconds(), cut.segments);
-    transcript_.timings.decode += milliseconds_since(aligning);
   }
   for (Segment& segment : cut.segments) finish_segment(std::move(segment));
   return cut.advance_seconds;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "quintet/core/trace.h"
+
 namespace quintet {
 
 struct Word {
@@ -90,6 +92,8 @@ struct TranscribeOptions {
   std::function<void(double done_seconds, double total_seconds)> on_progress =
       {};                     // Total 0: unknown.
   std::stop_token stop = {};  // Requested: the result is the error kCancelled.
+  // Gets a span for each stage, layer and operator; must outlive the call. Null: none.
+  trace::Recorder* trace = nullptr;
 };
 
 }  // namespace quintet

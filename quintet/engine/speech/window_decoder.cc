@@ -131,15 +131,15 @@ Result<DecodedWindow> decode_window(whisper::Session& session, const io::BpeToke
   DecodedWindow window;
   window.steady_noise = request.steady_noise;
   for (const float temperature : options.temperatures) {
-    const auto prefill = Clock::now();
+    StageTimer prefill(options.trace, "prefill", timings.prefill);
     decoder.start(prompt.tokens, matrix(prompt_logits.data(), rows, vocabulary));
     std::copy(prompt_logits.end() - vocabulary, prompt_logits.end(), logits.begin());
     window.no_speech_probability =
         probability(std::span(prompt_logits).first(logits.size()), v.no_speech);
-    timings.prefill += milliseconds_since(prefill);
+    prefill.stop();
     if (timings.first_token == 0) timings.first_token = milliseconds_since(started);
 
-    const auto decode = Clock::now();
+    StageTimer decode(options.trace, "decode", timings.decode);
     decode::SearchOptions search{.end_token = v.end_of_text};
     search.max_new_tokens = std::min(decoder.max_tokens() / 2, decoder.max_tokens() - width);
     search.temperature = temperature;
@@ -147,7 +147,7 @@ Result<DecodedWindow> decode_window(whisper::Session& session, const io::BpeToke
     search.seed = options.seed;
     search.stop = options.stop;
     QT_TRY(decode::Hypothesis found, decode::search(decoder, logits, rules, search));
-    timings.decode += milliseconds_since(decode);
+    decode.stop();
     timings.tokens += static_cast<int64_t>(found.tokens.size());
 
     window.average_log_prob = found.average_log_prob();

@@ -14,12 +14,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What each of the rates may take, and how long one try lasts: long enough that starting the
-// threads (a few microseconds) does not count, short enough that many tries fall between the
+// What each of the rates may take. One try lasts about 0.3 ms: long enough that waking a thread (up
+// to 0.05 ms in a virtual machine) does not count, short enough that many tries fall between the
 // interruptions of a busy machine.
 constexpr double kSecondsPerRate = 0.05;
-constexpr int64_t kStepsPerTry = 20'000;
-constexpr int64_t kBytesPerTry = int64_t{8} << 20;
+// Neighbours outside a virtual machine use the same memory: more tries.
+constexpr double kSecondsForMemory = 0.15;
+constexpr int64_t kStepsPerTry = 100'000;
+constexpr int64_t kBytesPerTry = int64_t{32} << 20;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -27,11 +29,11 @@ double seconds_since(Clock::time_point start) {
 
 // The shortest time of one call of `work`.
 template <typename Work>
-double best_seconds(Work&& work) {
+double best_seconds(double budget, Work&& work) {
   constexpr int kFewestTries = 3;
   double best = std::numeric_limits<double>::max();
   const auto start = Clock::now();
-  for (int i = 0; i < kFewestTries || seconds_since(start) < kSecondsPerRate; ++i) {
+  for (int i = 0; i < kFewestTries || seconds_since(start) < budget; ++i) {
     const auto begin = Clock::now();
     work();
     best = std::min(best, seconds_since(begin));
@@ -42,8 +44,9 @@ double best_seconds(Work&& work) {
 double peak(DType type, int threads, ThreadPool& pool) {
   const PeakLoop loop = peak_loop(type, active_isa());
   if (loop.run == nullptr) return 0;
-  const double seconds =
-      best_seconds([&] { pool.parallel_for(threads, [&](int64_t) { loop.run(kStepsPerTry); }); });
+  const double seconds = best_seconds(kSecondsPerRate, [&] {
+    pool.parallel_for(threads, [&](int64_t) { loop.run(kStepsPerTry); });
+  });
   return static_cast<double>(kStepsPerTry * threads) * loop.operations_per_step / seconds;
 }
 
@@ -53,7 +56,8 @@ double read_rate(const AlignedBytes& memory, int64_t bytes, int threads, ThreadP
   if (loop == nullptr) return 0;
   const int64_t share = bytes / threads / kReadStepBytes * kReadStepBytes;
   const int64_t repeats = std::max(int64_t{1}, kBytesPerTry / share);
-  const double seconds = best_seconds([&] {
+  const double budget = bytes > cache_bytes(3) ? kSecondsForMemory : kSecondsPerRate;
+  const double seconds = best_seconds(budget, [&] {
     pool.parallel_for(threads, [&](int64_t t) {
       for (int64_t i = 0; i < repeats; ++i) loop(memory.data() + t * share, share);
     });

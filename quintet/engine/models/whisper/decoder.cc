@@ -35,6 +35,7 @@ void Decoder::set_audio(MatrixView<const float> audio) {
   const int64_t d = config_.d_model;
   const auto kv = matrix(cross_kv_.data(), audio.rows, 2 * d);
   for (size_t i = 0; i < weights_.decoder.size(); ++i) {
+    const trace::Scope scope(run_.trace, "cross_cache", static_cast<int64_t>(i));
     nn::linear(run_, weights_.decoder[i].cross_kv, audio, kv);
     cross_[i].pack(run_, {kv.data, kv.rows, d, kv.stride}, {kv.data + d, kv.rows, d, kv.stride});
   }
@@ -91,6 +92,7 @@ float* Decoder::cache_row(int64_t layer, int64_t slot, bool value) {
 }
 
 void Decoder::embed(std::span<const Row> rows, MatrixView<float> x) {
+  const trace::Scope scope(run_.trace, "embed");
   for (size_t i = 0; i < rows.size(); ++i) {
     const float* position = weights_.decoder_positions + rows[i].position * config_.d_model;
     float* to = x.row(static_cast<int64_t>(i));
@@ -135,10 +137,13 @@ void Decoder::forward(std::span<const Row> rows, MatrixView<float> logits,
   const auto q = matrix(wide_.data(), count, d);
   const auto ffn = matrix(wide_.data(), count, config_.decoder_ffn);
 
-  embed(rows, x);  // x = embedding + position  [rows, D]
+  embed(rows, x);    // x = embedding + position  [rows, D]
+  int64_t past = 0;  // Keys that the rows attend to, together.
+  for (const Row& row : rows) past += row.position + 1;
   for (size_t i = 0; i < weights_.decoder.size(); ++i) {
     const DecoderLayer& layer = weights_.decoder[i];
     const auto index = static_cast<int64_t>(i);
+    const trace::Scope scope(run_.trace, "layers", index);
     nn::AttentionObserver observe_layer;
     if (observer != nullptr) {
       observe_layer = [&, index](int64_t head, int64_t first, MatrixView<const float> weights) {
@@ -147,14 +152,22 @@ void Decoder::forward(std::span<const Row> rows, MatrixView<float> logits,
     }
     const int64_t heads = config_.decoder_heads;
     // q, k, v = qkv(norm1(x))  [rows, 3 D], then h = attention over the past  [rows, D]
-    nn::norm_linear_heads(run_, layer.norm1, layer.qkv, x, h, qkv, {.heads = heads, .blocks = 1},
+    nn::norm_linear_heads(run_, layer.norm1, layer.qkv, x, h, qkv,
+                          {.heads = heads,
+                           .blocks = 1,
+                           .name = "self_attention",
+                           .work = nn::attention_work(DType::kF32, 1, past, d)},
                           [&](int64_t lane, int64_t head, int64_t) {
                             self_attention(index, lane, head, rows, qkv, h);
                           });
     nn::linear(run_, layer.out, h, x, {.add = true});  // x += out(h)
     // q = cross_q(cross_norm(x))  [rows, D], then h = attention over the audio
     nn::norm_linear_heads(run_, layer.cross_norm, layer.cross_q, x, h, q,
-                          {.heads = heads, .blocks = (count + kBlock - 1) / kBlock},
+                          {.heads = heads,
+                           .blocks = (count + kBlock - 1) / kBlock,
+                           .name = "cross_attention",
+                           .work = nn::attention_work(kernels::operand_type(cross_[i].format()),
+                                                      count, cross_[i].keys(), d)},
                           [&](int64_t lane, int64_t head, int64_t block) {
                             const int64_t first = block * kBlock;
                             nn::attend_head(q, {&cross_[i], first, std::min(kBlock, count - first)},
