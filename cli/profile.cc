@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <vector>
 
 #include "cli/command.h"
@@ -232,7 +233,16 @@ Result<Report> measure(const Flags& flags, const Globals& globals, const SpeechM
   return report;
 }
 
+// Before anything is measured: whether the folder of the picture is there.
+Result<void> check_svg_folder(const std::filesystem::path& svg) {
+  const auto folder = svg.has_parent_path() ? svg.parent_path() : std::filesystem::path(".");
+  std::error_code ignored;
+  if (std::filesystem::is_directory(folder, ignored)) return {};
+  return Error(Code::kNotFound, "--svg: the folder " + folder.string() + " does not exist");
+}
+
 int run(const Flags& flags, const Globals& globals) {
+  if (const auto folder = check_svg_folder(flags.svg); !folder) return fail(folder.error());
   const auto model = load_speech_model(flags.speech, globals);
   if (!model) return fail(model.error());
   const auto report = measure(flags, globals, *model);

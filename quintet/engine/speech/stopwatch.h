@@ -29,9 +29,9 @@ class StageTimer {
   }
 
  private:
+  Clock::time_point start_ = Clock::now();  // Before the span begins: it lies within.
   trace::Scope scope_;
   double& milliseconds_;
-  Clock::time_point start_ = Clock::now();
   bool stopped_ = false;
 };
 
