@@ -181,7 +181,7 @@ void print_roofline(const kernels::Roofline& roofline) {
 
 void print_row(const ProfileRow& row, double total_ms) {
   const std::string calls = row.calls > 0 ? std::to_string(row.calls) : "";
-  std::printf("%-11s %-30s %6s %9.2f %5.1f %%", row.stage.c_str(), row.name.c_str(), calls.c_str(),
+  std::printf("%-11s %-42s %6s %9.2f %5.1f %%", row.stage.c_str(), row.name.c_str(), calls.c_str(),
               row.ms, 100 * row.ms / total_ms);
   if (row.bound_ms > 0) {
     std::printf(" %9.3f %9.2f %8.1f %7.1f  %-9s %5.0f %%", 1e-9 * row.work.operations,
@@ -192,7 +192,7 @@ void print_row(const ProfileRow& row, double total_ms) {
 }
 
 void print_table(const Profile& profile) {
-  std::printf("%-11s %-30s %6s %9s %7s %9s %9s %8s %7s  %-9s %7s\n", "stage", "operator", "calls",
+  std::printf("%-11s %-42s %6s %9s %7s %9s %9s %8s %7s  %-9s %7s\n", "stage", "operator", "calls",
               "ms", "share", "Gop", "MB", "Gop/s", "GB/s", "limit", "of it");
   for (const ProfileRow& row : profile.rows) print_row(row, profile.total_ms);
   std::printf("\n");

@@ -17,8 +17,8 @@ constexpr double kMargin = 24;
 constexpr double kInner = kWidth - 2 * kMargin;
 constexpr double kRow = 19;
 constexpr double kBarHeight = 13;
-constexpr double kLabelWidth = 250;
-constexpr double kBarWidth = 390;
+constexpr double kLabelWidth = 325;
+constexpr double kBarWidth = 330;
 constexpr double kStripHeight = 30;
 constexpr double kLegendHeight = 34;
 // Of the widest of the usual monospaced fonts, as a part of its size.

@@ -188,7 +188,7 @@ TEST(LinearWork, IsRecordedUnderTheNameOfTheLayer) {
   const auto x = random_values(5 * 60, 1);
   std::vector<float> y(5 * 70);
   ThreadPool pool(2);
-  InputScratch scratch(1, 1);
+  InputScratch scratch(5, 5 * 60, 2, 64);
   trace::Recorder recorder(4);
   Runtime runtime{pool, scratch, true, &recorder};
   linear(runtime, layer.linear, matrix<const float>(x.data(), 5, 60), matrix(y.data(), 5, 70));
