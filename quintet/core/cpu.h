@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -35,5 +36,9 @@ Isa active_isa();
 // Makes active_isa() return `isa` from now on. For tests; not safe while kernels run.
 // REQUIRES: cpu_supports(isa).
 void set_active_isa(Isa isa);
+
+// Size of the data cache of `level`, 2 or 3, that the first processor uses; 1 MiB and 32 MiB where
+// the system does not say. Virtual machines may show more than their share.
+int64_t cache_bytes(int level);
 
 }  // namespace quintet

@@ -52,6 +52,12 @@ TEST_F(ActiveIsa, IsWhatWasSet) {
   }
 }
 
+TEST(Cpu, CachesHaveAPlausibleSizeAndGrowWithTheLevel) {
+  EXPECT_GE(cache_bytes(2), 64 << 10);
+  EXPECT_LE(cache_bytes(2), cache_bytes(3));
+  EXPECT_LE(cache_bytes(3), int64_t{4} << 30);
+}
+
 // active_isa() decides once in a process: the variable's effect shows in a process of its own,
 // which the thread-safe style of death tests starts.
 class ForcedIsaDeathTest : public testing::Test {

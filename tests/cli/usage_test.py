@@ -8,7 +8,7 @@ import unittest
 import support
 from support import JFK, CliTest, make_tiny_model, run, wav_bytes, whisper_base
 
-COMMANDS = ["transcribe", "eval", "bench", "convert", "inspect", "pull", "models"]
+COMMANDS = ["transcribe", "eval", "bench", "profile", "convert", "inspect", "pull", "models"]
 
 
 class Help(CliTest):
@@ -26,7 +26,7 @@ class Help(CliTest):
                 self.assertIn(f"quintet {command}", result.out)
 
     def test_of_the_speech_commands_names_their_options(self):
-        for command in ("transcribe", "eval", "bench"):
+        for command in ("transcribe", "eval", "bench", "profile"):
             out = run(command, "--help").out
             for option in ("--model", "--baseline", "--language", "--task", "--beams"):
                 with self.subTest(f"{command} {option}"):
@@ -99,6 +99,13 @@ class WrongUsage(CliTest):
         (["bench", "--model", "MODEL", "--input", "AUDIO", "--baseline", "--precision", "int8"],
          ["baseline", "fp32"]),
         (["bench", "--model", "MODEL", "--input", "AUDIO", "--task", "x"], ["--task"]),
+        (["profile", "--model", "MODEL"], ["--input"]),
+        (["profile", "--input", "AUDIO"], ["--model"]),
+        (["profile", "--model", "MODEL", "--input", "AUDIO", "--repeat", "0"], ["--repeat", "0"]),
+        (["profile", "--model", "MODEL", "--input", "AUDIO", "--layers", "3"], ["3"]),
+        (["profile", "--model", "MODEL", "--input", "AUDIO", "--svg"], ["--svg"]),
+        (["profile", "--model", "MODEL", "--input", "AUDIO", "--precision", "fp8"],
+         ["precision", "fp8", "int8"]),
         (["convert", "MODEL"], ["--output"]),
         (["convert", "-o", "OUT"], ["MODEL"]),
         (["convert", "MODEL", "-o", "OUT", "--to", "gguf"], ["--to", "gguf", "safetensors"]),

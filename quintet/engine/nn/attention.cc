@@ -20,6 +20,12 @@ namespace {
 
 int64_t padded_channels(int64_t n) { return panel_count(n) * kPanelWidth; }
 
+trace::Work pack_work(const PackedKeyValues& kv) {
+  const int64_t values = 2 * kv.keys() * kv.heads() * kv.head_dim();
+  const int64_t packed = dtype_bytes(kernels::operand_type(kv.format()));
+  return {.activation_bytes = static_cast<double>(values) * (sizeof(float) + packed)};
+}
+
 }  // namespace
 
 PackedKeyValues::PackedKeyValues(WeightFormat format, int64_t heads, int64_t head_dim,
@@ -42,6 +48,7 @@ void PackedKeyValues::pack(Runtime& run, MatrixView<const float> k, MatrixView<c
   QT_CHECK_LE(k.rows, max_keys_);
   QT_CHECK_EQ(k.rows, v.rows);
   keys_ = k.rows;
+  const trace::Scope scope(run.trace, "pack_keys_values", pack_work(*this), run.pool.threads());
   // Keys and values of a head are two tasks of about the same length.
   run.pool.parallel_for(2 * heads_, [&](int64_t task) {
     const int64_t head = task / 2;
@@ -208,11 +215,22 @@ void attend_head(MatrixView<const float> q, const AttentionGroup& group, int64_t
   }
 }
 
+trace::Work attention_work(DType type, int64_t queries, int64_t keys, int64_t width) {
+  const auto pairs = static_cast<double>(queries) * static_cast<double>(keys * width);
+  return {.operations = 4 * pairs,
+          .weight_bytes = static_cast<double>(2 * keys * width * dtype_bytes(type)),
+          .activation_bytes = 2 * sizeof(float) * static_cast<double>(queries * width),
+          .arithmetic = type};
+}
+
 void attend_packed(Runtime& run, MatrixView<const float> q, const PackedKeyValues& kv,
                    AttentionScratch& scratch, MatrixView<float> out,
                    const AttentionObserver* observer) {
   constexpr int64_t kBlock = AttentionScratch::kQueryBlock;
   QT_CHECK_EQ(q.cols, kv.heads() * kv.head_dim());
+  const DType type = kernels::operand_type(kv.format());
+  const trace::Scope scope(run.trace, "attention", attention_work(type, q.rows, kv.keys(), q.cols),
+                           run.pool.threads());
   const int64_t blocks = (q.rows + kBlock - 1) / kBlock;
   // Blocks of one head follow each other: its packed keys and values stay in L2.
   run.pool.parallel_for_lanes(kv.heads() * blocks, [&](int64_t lane, int64_t task) {

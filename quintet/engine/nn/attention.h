@@ -86,6 +86,10 @@ void attend_packed(Runtime& run, MatrixView<const float> q, const PackedKeyValue
                    AttentionScratch& scratch, MatrixView<float> out,
                    const AttentionObserver* observer = nullptr);
 
+// What attention cannot do without, for traces: both products over keys and values of `type`, for
+// `width` = heads * head_dim. The softmax is not counted.
+trace::Work attention_work(DType type, int64_t queries, int64_t keys, int64_t width);
+
 // Queries that attend to the same keys: rows [first, first + rows) of q, at most
 // AttentionScratch::kQueryBlock of them, to `kv`.
 struct AttentionGroup {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "quintet/core/check.h"
+#include "quintet/engine/nn/attention.h"
 #include "quintet/kernels/quantize/quantize.h"
 
 namespace quintet::nn {
@@ -53,6 +54,10 @@ void Int8Attention::pack(Runtime& run, MatrixView<const float> qkv) {
   QT_CHECK_LE(qkv.rows, max_rows_);
   rows_ = qkv.rows;
   const int64_t first_value = 2 * heads_ * dim_;
+  const auto values = static_cast<double>(rows_ * heads_ * dim_);
+  // Values from float32, keys from int8, both to int8.
+  const trace::Scope scope(run.trace, "pack_keys_values",
+                           {.activation_bytes = (sizeof(float) + 3) * values}, run.pool.threads());
   run.pool.parallel_for(2 * heads_, [&](int64_t task) {
     const int64_t head = task / 2;
     if (task % 2 == 0) {
@@ -70,6 +75,9 @@ void Int8Attention::pack(Runtime& run, MatrixView<const float> qkv) {
 void Int8Attention::attend(Runtime& run, MatrixView<float> out) const {
   constexpr int64_t kBlock = kernels::kInt8QueryBlock;
   QT_CHECK_EQ(out.rows, rows_);
+  const trace::Scope scope(run.trace, "attention",
+                           attention_work(DType::kI8, rows_, rows_, heads_ * dim_),
+                           run.pool.threads());
   const int64_t blocks = (rows_ + kBlock - 1) / kBlock;
   // Blocks of one head follow each other: its packed keys and values stay in L2.
   run.pool.parallel_for(heads_ * blocks, [&](int64_t task) {

@@ -164,10 +164,33 @@ void multiply_unfused(Runtime& run, const Linear& layer, MatrixView<const float>
   }
 }
 
+trace::Work norm_linear_work(const Linear& layer, MatrixView<const float> x) {
+  return layer_norm_work(x.rows, x.cols) + linear_work(layer, x);
+}
+
 }  // namespace
+
+trace::Work layer_norm_work(int64_t rows, int64_t cols) {
+  const auto values = static_cast<double>(rows * cols);
+  // Mean 1, variance 3, scaling and shifting 4.
+  return {.operations = 8 * values, .activation_bytes = 2 * sizeof(float) * values};
+}
+
+trace::Work linear_work(const Linear& layer, MatrixView<const float> x,
+                        const LinearOptions& options) {
+  const kernels::PackedWeights& w = layer.w;
+  const int64_t inputs = x.rows * std::min(x.cols, x.stride);  // Rows of convolutions overlap.
+  const int64_t outputs = x.rows * w.n * (options.add ? 2 : 1);
+  return {.operations = 2 * static_cast<double>(x.rows) * static_cast<double>(w.n * w.k),
+          .weight_bytes = static_cast<double>(kernels::packed_bytes(w.format, w.n, w.k)),
+          .activation_bytes = sizeof(float) * static_cast<double>(inputs + outputs),
+          .arithmetic = kernels::operand_type(w.format)};
+}
 
 void layer_norm(Runtime& run, const LayerNorm& norm, MatrixView<const float> x,
                 MatrixView<float> y) {
+  const trace::Scope scope(run.trace, norm.name, layer_norm_work(x.rows, x.cols),
+                           run.pool.threads());
   constexpr int64_t kRows = 32;
   run.pool.parallel_for((x.rows + kRows - 1) / kRows, [&](int64_t b) {
     const int64_t count = std::min(kRows, x.rows - b * kRows);
@@ -180,6 +203,8 @@ void linear(Runtime& run, const Linear& layer, MatrixView<const float> x, Matrix
   QT_CHECK_EQ(x.cols, layer.w.k);
   QT_CHECK_EQ(y.cols, layer.w.n);
   QT_CHECK_EQ(x.rows, y.rows);
+  const trace::Scope scope(run.trace, layer.name, linear_work(layer, x, options),
+                           run.pool.threads());
   if (run.fuse) {
     multiply(run, layer, x,
              {.bias = layer.bias,
@@ -201,6 +226,8 @@ void norm_linear(Runtime& run, const LayerNorm& norm, const Linear& layer,
                  Activation activation) {
   if (run.fuse && x.rows <= kFewRows) {
     const Epilogue epilogue = {.bias = layer.bias, .gelu = activation == Activation::kGelu};
+    const trace::Scope scope(run.trace, {norm.name, layer.name}, norm_linear_work(layer, x),
+                             run.pool.threads());
     return multiply_few(run, &norm, layer, x, epilogue, y);
   }
   layer_norm(run, norm, x, h);
@@ -217,11 +244,14 @@ void norm_linear_heads(Runtime& run, const LayerNorm& norm, const Linear& layer,
   // With more threads than heads it pays to share out the panels of a head.
   if (!run.fuse || x.rows > kFewRows || !whole_panels || shares < run.pool.threads()) {
     norm_linear(run, norm, layer, x, h, y);
+    const trace::Scope scope(run.trace, loop.name, loop.work, run.pool.threads());
     run.pool.parallel_for_lanes(loop.heads * loop.blocks, [&](int64_t lane, int64_t task) {
       body(lane, task / loop.blocks, task % loop.blocks);
     });
     return;
   }
+  const trace::Scope scope(run.trace, {norm.name, layer.name, loop.name},
+                           norm_linear_work(layer, x) + loop.work, run.pool.threads());
   run.pool.parallel_for_lanes(shares, [&](int64_t lane, int64_t s) {
     const Input input(run, lane, &norm, x, layer.w.format);
     const int64_t first = loop.heads * s / shares;

@@ -12,11 +12,13 @@ namespace quintet::nn {
 struct LayerNorm {
   const float* gamma = nullptr;  // [D]
   const float* beta = nullptr;   // [D]
+  const char* name = "norm";     // In traces.
 };
 
 struct Linear {
   kernels::PackedWeights w;     // [N, K]
   const float* bias = nullptr;  // [N]; null means none.
+  const char* name = "linear";  // In traces.
 };
 
 enum class Activation { kNone, kGelu };
@@ -48,9 +50,17 @@ using HeadBody = std::function<void(int64_t lane, int64_t head, int64_t block)>;
 struct HeadLoop {
   int64_t heads;
   int64_t blocks;
+  // What the bodies do together, for traces.
+  const char* name = "heads";
+  trace::Work work = {};
 };
 void norm_linear_heads(Runtime& run, const LayerNorm& norm, const Linear& layer,
                        MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
                        const HeadLoop& loop, const HeadBody& body);
+
+// What they cannot do without, for traces.
+trace::Work layer_norm_work(int64_t rows, int64_t cols);
+trace::Work linear_work(const Linear& layer, MatrixView<const float> x,
+                        const LinearOptions& options = {});
 
 }  // namespace quintet::nn

@@ -169,6 +169,37 @@ INSTANTIATE_TEST_SUITE_P(EveryIsa, LinearLayer,
                                                                    : "_i8");
                          });
 
+TEST(LinearWork, FollowsFromTheShapes) {
+  const Layer layer(WeightFormat::kI8, 70, 60);
+  const std::vector<float> x(200 * 60);
+  const auto work = linear_work(layer.linear, matrix<const float>(x.data(), 200, 60));
+  EXPECT_EQ(work.operations, 2.0 * 200 * 70 * 60);
+  EXPECT_EQ(work.weight_bytes, 128 * 60);  // Two panels of 64 channels.
+  EXPECT_EQ(work.activation_bytes, 4.0 * (200 * 60 + 200 * 70));
+  EXPECT_EQ(work.arithmetic, DType::kI8);
+  // Overlapping rows are read once; a residual is read and written.
+  const auto conv = linear_work(layer.linear, {x.data(), 180, 60, 20}, {.add = true});
+  EXPECT_EQ(conv.activation_bytes, 4.0 * (180 * 20 + 2 * 180 * 70));
+}
+
+TEST(LinearWork, IsRecordedUnderTheNameOfTheLayer) {
+  Layer layer(WeightFormat::kF32, 70, 60);
+  layer.linear.name = "fc1";
+  const auto x = random_values(5 * 60, 1);
+  std::vector<float> y(5 * 70);
+  ThreadPool pool(2);
+  InputScratch scratch(5, 5 * 60, 2, 64);
+  trace::Recorder recorder(4);
+  Runtime runtime{pool, scratch, true, &recorder};
+  linear(runtime, layer.linear, matrix<const float>(x.data(), 5, 60), matrix(y.data(), 5, 70));
+  ASSERT_EQ(recorder.spans().size(), 1u);
+  const trace::Span& span = recorder.spans()[0];
+  EXPECT_EQ(trace::path_of(recorder.spans(), 0, true), "fc1");
+  EXPECT_EQ(span.threads, 2);
+  EXPECT_EQ(span.work.operations, 2.0 * 5 * 70 * 60);
+  EXPECT_EQ(span.work.arithmetic, DType::kF32);
+}
+
 TEST(LayerNorm, EqualsAPlainLoopAlsoInPlace) {
   constexpr int64_t kRows = 75;
   constexpr int64_t kCols = 50;

@@ -34,9 +34,11 @@ class RowBlocks {
   void for_each(Runtime& run, int64_t rows, Body&& body) {
     if (!run.fuse) return body(run, int64_t{0}, int64_t{0}, rows);
     const int64_t blocks = count(rows, run.pool.threads());
+    const trace::Scope loop(run.trace, "", {}, run.pool.threads());
     run.pool.parallel_for_lanes(blocks, [&](int64_t lane, int64_t block) {
+      const trace::Scope scope(loop, "");
       const int64_t first = rows * block / blocks;
-      Runtime own{serial_, scratch_[static_cast<size_t>(lane)]};
+      Runtime own{serial_, scratch_[static_cast<size_t>(lane)], true, run.trace};
       body(own, lane, first, rows * (block + 1) / blocks - first);
     });
   }

@@ -1,10 +1,12 @@
-// What every layer needs to run: threads, scratch memory, and whether operators may be fused.
+// What every layer needs to run: threads, scratch memory, whether operators may be fused, and who
+// wants to know what they take.
 #pragma once
 
 #include <cstdint>
 
 #include "quintet/core/aligned.h"
 #include "quintet/core/thread_pool.h"
+#include "quintet/core/trace.h"
 #include "quintet/kernels/gemm/gemm.h"
 
 namespace quintet::nn {
@@ -51,6 +53,8 @@ struct Runtime {
   InputScratch& scratch;
   // false: one operator at a time, each through memory, as the float32 baseline does.
   bool fuse = true;
+  // Gets a span for each operator; null: none.
+  trace::Recorder* trace = nullptr;
 };
 
 }  // namespace quintet::nn

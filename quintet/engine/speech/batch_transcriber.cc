@@ -26,6 +26,8 @@ BatchTranscriber::BatchTranscriber(const SpeechContext& context, whisper::Sessio
 
 std::vector<Result<Transcript>> BatchTranscriber::run(std::span<const SpeechInput> inputs) {
   for (const SpeechInput& input : inputs) jobs_.push_back({.input = &input});
+  trace_ = inputs.empty() ? nullptr : inputs.front().options.trace;
+  session_.runtime().trace = trace_;
   for (;;) {
     drop_cancelled();
     fill_places();
@@ -33,6 +35,7 @@ std::vector<Result<Transcript>> BatchTranscriber::run(std::span<const SpeechInpu
     step();
     retire_finished();
   }
+  session_.runtime().trace = nullptr;
   std::vector<Result<Transcript>> results;
   for (Job& job : jobs_) results.push_back(*std::move(job.result));
   return results;
@@ -48,6 +51,7 @@ void BatchTranscriber::fill_places() {
 }
 
 void BatchTranscriber::open_next() {
+  const trace::Scope reading(trace_, "preprocess/read");
   Job& job = jobs_[next_job_++];
   auto recording = Recording::open(context_, *job.input);
   if (!recording) {
@@ -63,7 +67,9 @@ void BatchTranscriber::open_next() {
 bool BatchTranscriber::admit_window() {
   for (size_t i = 0; i < open_.size();) {
     Job& job = *open_[i];
+    trace::Scope reading(trace_, "preprocess/read");
     auto window = job.recording->next_window();
+    reading.close();
     charge(*job.recording, &Timings::preprocess, clock_.lap());
     if (!window) {
       close(job, std::move(window).error());
@@ -90,6 +96,7 @@ void BatchTranscriber::start(Job& job, Recording::Window window) {
 
 void BatchTranscriber::encode(Task& task, int64_t frames) {
   Job& job = *task.job;
+  trace::Scope preprocessing(trace_, "preprocess/mel");
   const auto mel = session_.encoder().mel(frames);
   const std::span<const float> samples = task.window.audio.samples;
   kernels::normalize_log_mel(mel, context_.mel.log_mel(samples, mel, context_.pool));
@@ -98,8 +105,11 @@ void BatchTranscriber::encode(Task& task, int64_t frames) {
   request.steady_noise = modulation_db(mel.rows_from(0, audible)) < kSteadyNoiseDb;
   // Less than the whole window is a first try: what it does not settle, the whole window does.
   if (!task.whole) request.temperatures.resize(1);
+  preprocessing.close();
   charge(*job.recording, &Timings::preprocess, clock_.lap());
+  trace::Scope encoding(trace_, "encode");
   whisper::EncodedWindow encoded = session_.encode(frames);
+  encoding.close();
   charge(*job.recording, &Timings::encode, clock_.lap());
   task.decoder =
       std::make_unique<WindowDecoder>(std::move(encoded), context_.model, context_.vocabulary,
@@ -131,19 +141,23 @@ void BatchTranscriber::step() {
   const int64_t vocabulary = context_.model.config.vocabulary;
   if (logits_.size() < count * vocabulary) logits_ = AlignedArray<float>(count * vocabulary);
   const auto logits = matrix(logits_.data(), count, vocabulary);
+  const bool searching = std::any_of(tasks_.begin(), tasks_.end(),
+                                     [](const Task& task) { return task.decoder->searching(); });
+  trace::Scope stepping(trace_, searching ? "decode" : "prefill");
   session_.decoder().forward(rows_, logits);
   // A few passes over the vocabulary to a row: at eight windows, a tenth of a step if done by one.
   context_.pool.parallel_for(std::ssize(tasks_), [&](int64_t i) {
     const auto [first, own] = wanted[static_cast<size_t>(i)];
     tasks_[static_cast<size_t>(i)].decoder->take(logits.rows_from(first, own));
   });
+  stepping.close();
   charge_step();
   for (Task& task : tasks_) {
-    const bool searching = task.decoder->searching();
+    const bool searched = task.decoder->searching();
     task.decoder->advance();
     report_language(task);
     Timings& timings = task.job->recording->timings();
-    if (!searching && task.decoder->searching() && timings.first_token == 0) {
+    if (!searched && task.decoder->searching() && timings.first_token == 0) {
       timings.first_token = task.job->recording->age_ms();
     }
   }
@@ -163,6 +177,7 @@ void BatchTranscriber::retire_finished() {
     if (!task.decoder->rows().empty()) continue;
     task.job->recording->timings().tokens += task.decoder->tokens();
     if (retry_whole(task)) continue;
+    const trace::Scope finishing(trace_, "decode/segments");
     task.job->recording->finish_window(task.window, *task.decoder);
     task.decoder.reset();
     charge(*task.job->recording, &Timings::decode, clock_.lap());

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "quintet/core/file.h"
 #include "quintet/engine/speech/speech_model.h"
@@ -78,6 +80,45 @@ TEST_F(SmallSpeechModel, TranscribesWhateverItMayHear) {
       }
     }
   }
+}
+
+TEST_F(SmallSpeechModel, ATraceAccountsForTheStagesAndChangesNothing) {
+  write_tokenizer(300);
+  const auto model = SpeechModel::load_file(folder_.path(), {.threads = 2});
+  ASSERT_TRUE(model) << model.error().message();
+  std::vector<float> noise(16000 * 3);
+  for (size_t i = 0; i < noise.size(); ++i)
+    noise[i] = static_cast<float>(i * i % 1009) / 2000 - 0.25f;
+  trace::Recorder recorder(1 << 20);
+  TranscribeOptions options{.language = "en", .timestamps = TimestampMode::kWords};
+  const auto plain = model->transcribe(noise, options);
+  options.trace = &recorder;
+  const auto traced = model->transcribe(noise, options);
+  ASSERT_TRUE(plain && traced);
+  EXPECT_EQ(plain->text, traced->text);
+  EXPECT_EQ(recorder.dropped(), 0);
+  const auto spans = recorder.spans();
+  std::map<std::string, double> stage_ms;
+  for (size_t i = 0; i < spans.size(); ++i) {
+    const std::string path = trace::path_of(spans, static_cast<int64_t>(i), false);
+    if (spans[i].parent < 0) stage_ms[path.substr(0, path.find('/'))] += spans[i].milliseconds();
+    EXPECT_LE(spans[i].begin_ns, spans[i].end_ns) << path;
+  }
+  // A span lies within what is timed; the sums may differ in their last bits.
+  constexpr double kRounding = 1e-6;
+  const Timings& t = traced->timings;
+  for (const auto& [ms, timing] : {std::pair(stage_ms["preprocess"], t.preprocess),
+                                   {stage_ms["encode"], t.encode},
+                                   {stage_ms["prefill"], t.prefill},
+                                   {stage_ms["decode"] + stage_ms["align"], t.decode}}) {
+    EXPECT_GT(ms, 0);
+    EXPECT_LE(ms, timing + kRounding);
+  }
+  // Nobody records where nobody asked.
+  const int64_t before = std::ssize(spans);
+  options.trace = nullptr;
+  ASSERT_TRUE(model->transcribe(noise, options));
+  EXPECT_EQ(std::ssize(recorder.spans()), before);
 }
 
 TEST_F(SmallSpeechModel, NeedsATokenizerThatFits) {

@@ -39,6 +39,16 @@ constexpr int64_t group_size(WeightFormat format) {
   }
   return 1;
 }
+// What is multiplied: the inputs are converted to it. kI4 becomes int8 in registers.
+constexpr DType operand_type(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::kF32: return DType::kF32;
+    case WeightFormat::kBF16: return DType::kBF16;
+    case WeightFormat::kI8:
+    case WeightFormat::kI4: return DType::kI8;
+  }
+  return DType::kF32;
+}
 constexpr int64_t panel_count(int64_t n) { return (n + kPanelWidth - 1) / kPanelWidth; }
 // K rounded up to whole groups: the length that rows of x need in the same format.
 constexpr int64_t padded_depth(WeightFormat format, int64_t k) {

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <random>
 #include <string>
@@ -18,8 +17,8 @@
 #include "quintet/kernels/gemm/gemm.h"
 #include "quintet/kernels/gemm/gemm_kernels.h"
 #include "quintet/kernels/gemm/gemm_ref.h"
-#include "quintet/kernels/isa.h"
 #include "quintet/kernels/quantize/quantize.h"
+#include "quintet/kernels/roofline/loops.h"
 
 namespace quintet::kernels {
 namespace {
@@ -39,63 +38,16 @@ double seconds_of(auto&& work) {
 
 constexpr int64_t kPeakSteps = 100'000;
 
-#if defined(__x86_64__)
-
-// clang-format off
-#define QT_TWELVE(OP) \
-  OP("0") OP("1") OP("2") OP("3") OP("4") OP("5") OP("6") OP("7") OP("8") OP("9") OP("10") OP("11")
-#define QT_FMA512(R) "vfmadd231ps %%zmm14, %%zmm15, %%zmm" R "\n\t"
-#define QT_BF16_512(R) "vdpbf16ps %%zmm14, %%zmm15, %%zmm" R "\n\t"
-#define QT_VNNI512(R) "vpdpbusd %%zmm14, %%zmm15, %%zmm" R "\n\t"
-#define QT_FMA256(R) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" R "\n\t"
-#define QT_VNNI256(R) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" R "\n\t"
-#define QT_PEAK(NAME, OP) \
-  void NAME() { \
-    int64_t left = kPeakSteps; \
-    __asm__ volatile("vzeroall\n1:\n\t" QT_TWELVE(OP) "dec %0\n\tjnz 1b\n\tvzeroupper" \
-                     : "+r"(left) : \
-                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", \
-                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"); \
-  }
-// clang-format on
-
-QT_ISA_BEGIN(QT_TARGET_AVX512)
-QT_PEAK(fma512, QT_FMA512)
-QT_PEAK(bf16_512, QT_BF16_512)
-QT_PEAK(vnni512, QT_VNNI512)
-QT_PEAK(fma256, QT_FMA256)
-QT_PEAK(vnni256, QT_VNNI256)
-QT_ISA_END
-
-struct Peak {
-  void (*loop)();
-  double ops_per_step;
-};
-
-// The widest multiply-add that the level has for this format.
-Peak peak_of(WeightFormat format) {
-  const Isa isa = active_isa();
-  if (isa < Isa::kAvx2) return {nullptr, 0};
-  const double lanes = isa >= Isa::kAvx512 ? 16 : 8;
-  const bool vnni = format == WeightFormat::kI8 && isa >= Isa::kAvxVnni;
-  if (vnni) return {isa >= Isa::kAvx512 ? vnni512 : vnni256, 12 * lanes * 8};
-  if (format == WeightFormat::kBF16 && isa == Isa::kAvx512Bf16) return {bf16_512, 12 * lanes * 4};
-  return {isa >= Isa::kAvx512 ? fma512 : fma256, 12 * lanes * 2};
-}
-
+// Of the active level, from a loop in registers.
 double peak_ops_per_second(WeightFormat format) {
-  const Peak peak = peak_of(format);
-  if (peak.loop == nullptr) return 0;
+  const PeakLoop loop = peak_loop(operand_type(format), active_isa());
+  if (loop.run == nullptr) return 0;
   double best = 1e9;
-  for (int i = 0; i < 40; ++i) best = std::min(best, seconds_of(peak.loop));
-  return kPeakSteps * peak.ops_per_step / best;
+  for (int i = 0; i < 40; ++i) {
+    best = std::min(best, seconds_of([&] { loop.run(kPeakSteps); }));
+  }
+  return kPeakSteps * loop.operations_per_step / best;
 }
-
-#else
-
-double peak_ops_per_second(WeightFormat) { return 0; }
-
-#endif
 
 // Weights and rows of one shape in one format.
 class Case {

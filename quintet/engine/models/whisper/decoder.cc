@@ -37,6 +37,7 @@ EncodedWindow Decoder::add_window(MatrixView<const float> audio) {
   const int64_t d = config_.d_model;
   const auto kv = matrix(cross_kv_.data(), audio.rows, 2 * d);
   for (size_t i = 0; i < weights_.decoder.size(); ++i) {
+    const trace::Scope scope(run_.trace, "cross_cache", static_cast<int64_t>(i));
     nn::linear(run_, weights_.decoder[i].cross_kv, audio, kv);
     free->cross[i].pack(run_, {kv.data, kv.rows, d, kv.stride},
                         {kv.data + d, kv.rows, d, kv.stride});
@@ -127,6 +128,7 @@ void Decoder::place(std::span<const decode::StepRow> rows) {
 }
 
 void Decoder::embed(MatrixView<float> x) {
+  const trace::Scope scope(run_.trace, "embed");
   for (size_t i = 0; i < rows_.size(); ++i) {
     const float* position = weights_.decoder_positions + rows_[i].position * config_.d_model;
     float* to = x.row(static_cast<int64_t>(i));
@@ -159,6 +161,7 @@ void Decoder::self_attention(int64_t layer, int64_t lane, int64_t head, MatrixVi
 }
 
 void Decoder::run_layer(int64_t index, MatrixView<float> x, const CrossObserver* observer) {
+  const trace::Scope scope(run_.trace, "layers", index);
   const DecoderLayer& layer = weights_.decoder[static_cast<size_t>(index)];
   const auto h = matrix(h_.data(), x.rows, x.cols);
   const auto qkv = matrix(wide_.data(), x.rows, 3 * x.cols);
@@ -170,10 +173,14 @@ void Decoder::run_layer(int64_t index, MatrixView<float> x, const CrossObserver*
       (*observer)(index, head, first, weights);
     };
   }
+  int64_t past = 0;   // Keys that all rows attend to, of the text,
+  int64_t heard = 0;  // and of the audio.
+  for (const Row& row : rows_) past += row.position + 1;
   for (nn::AttentionGroup& group : groups_) {
     const Row& row = rows_[static_cast<size_t>(group.first)];
     const int32_t window = sequences_[static_cast<size_t>(row.sequence)].window;
     group.kv = &windows_[static_cast<size_t>(window)].cross[static_cast<size_t>(index)];
+    heard += group.rows * group.kv->keys();
   }
   const int64_t heads = config_.decoder_heads;
   // q, k, v = qkv(norm1(x))  [rows, 3 D], then h = attention over the past  [rows, D]
@@ -183,7 +190,11 @@ void Decoder::run_layer(int64_t index, MatrixView<float> x, const CrossObserver*
   nn::linear(run_, layer.out, h, x, {.add = true});  // x += out(h)
   // q = cross_q(cross_norm(x))  [rows, D], then h = attention over the audio
   nn::norm_linear_heads(run_, layer.cross_norm, layer.cross_q, x, h, q,
-                        {.heads = heads, .blocks = std::ssize(groups_)},
+                        {.heads = heads,
+                         .blocks = std::ssize(groups_),
+                         .name = "cross_attention",
+                         .work = nn::attention_work(kernels::operand_type(groups_[0].kv->format()),
+                                                    1, heard, config_.d_model)},
                         [&](int64_t lane, int64_t head, int64_t group) {
                           nn::attend_head(q, groups_[static_cast<size_t>(group)], head, lane,
                                           cross_scratch_, h,

@@ -11,7 +11,11 @@ MatrixView<const float> columns(MatrixView<const float> m, int64_t first, int64_
   return {m.data + first, m.rows, count, m.stride};
 }
 
-void add_rows(nn::Runtime& run, const float* table, MatrixView<float> x) {
+void add_positions(nn::Runtime& run, const float* table, MatrixView<float> x) {
+  const auto values = static_cast<double>(x.rows * x.cols);
+  const trace::Scope scope(run.trace, "positions",
+                           {.operations = values, .activation_bytes = 3 * sizeof(float) * values},
+                           run.pool.threads());
   run.pool.parallel_for(x.rows, [&](int64_t t) {
     float* row = x.row(t);
     const float* from = table + t * x.cols;
@@ -92,7 +96,7 @@ class EncoderPass {
     const MatrixView<const float> conv_pairs{state_.conv_.data(), t_, 3 * d_, 2 * d_};
     nn::linear(run, weights_.conv1, mel, conv, {nn::Activation::kGelu});       // [2t, D]
     nn::linear(run, weights_.conv2, conv_pairs, x_, {nn::Activation::kGelu});  // [t, D]
-    add_rows(run, weights_.encoder_positions, x_);
+    add_positions(run, weights_.encoder_positions, x_);
   }
 
   void first_queries(nn::Runtime& run) {
@@ -103,7 +107,7 @@ class EncoderPass {
 
   // Layer `i` from its queries, keys and values to those of the next, or to the output.
   void layer(nn::Runtime& run, size_t i) {
-    attention(run);
+    attention(run, i);
     state_.blocks_.for_each(
         run, t_, [&](nn::Runtime& own, int64_t lane, int64_t first, int64_t count) {
           after_attention(own, weights_.encoder[i], lane, first, count);
@@ -118,15 +122,20 @@ class EncoderPass {
 
  private:
   void before_attention(nn::Runtime& run, const EncoderLayer& layer, int64_t first, int64_t count) {
+    const trace::Scope scope(run.trace, "layers", &layer - weights_.encoder.data());
     const auto h = h_.rows_from(first, count);
     const auto qkv = qkv_.rows_from(first, count);
     nn::layer_norm(run, layer.norm1, x_.rows_from(first, count), h);  // h = norm1(x)   [rows, D]
     nn::linear(run, layer.qkv, h, qkv);                               // q, k, v        [rows, 3D]
-    if (state_.int8_attention_) state_.int8_attention_->quantize(first, qkv);
+    if (state_.int8_attention_) {
+      const trace::Scope quantizing(run.trace, "quantize_heads");
+      state_.int8_attention_->quantize(first, qkv);
+    }
   }
 
   // h = attention over all positions  [t, D]
-  void attention(nn::Runtime& run) {
+  void attention(nn::Runtime& run, size_t i) {
+    const trace::Scope scope(run.trace, "layers", static_cast<int64_t>(i));
     if (state_.int8_attention_) {
       state_.int8_attention_->pack(run, qkv_);
       state_.int8_attention_->attend(run, h_);
@@ -139,6 +148,7 @@ class EncoderPass {
 
   void after_attention(nn::Runtime& run, const EncoderLayer& layer, int64_t lane, int64_t first,
                        int64_t count) {
+    const trace::Scope scope(run.trace, "layers", &layer - weights_.encoder.data());
     const auto x = x_.rows_from(first, count);
     const auto h = h_.rows_from(first, count);
     float* lane_ffn = state_.ffn_.data() + lane * nn::RowBlocks::kRows * ffn_width_;

@@ -118,11 +118,13 @@ class Binder {
     for (LayerSpec& spec : layer_specs(config)) specs_.emplace(spec.name, std::move(spec));
   }
 
-  nn::Linear linear(const std::string& name) {
-    const LayerSpec& spec = find_spec(name);
+  // `name` is a literal: traces keep it.
+  nn::Linear linear(const std::string& prefix, const char* name) {
+    const LayerSpec& spec = find_spec(prefix + name);
     const WeightFormat format = format_of(spec.kind, model_.precision);
     const std::vector<const std::byte*> data = find_tensors(spec);
     nn::Linear layer;
+    layer.name = name;
     layer.w = {.format = format, .n = spec.n, .k = spec.k, .panels = data[0]};
     if (format == WeightFormat::kI8) layer.w.scales = reinterpret_cast<const float*>(data[1]);
     if (spec.kind != LayerKind::kEmbedding) {
@@ -131,9 +133,9 @@ class Binder {
     return layer;
   }
 
-  nn::LayerNorm norm(const std::string& name) {
-    const std::vector<const std::byte*> data = find_tensors(find_spec(name));
-    return {reinterpret_cast<const float*>(data[0]), reinterpret_cast<const float*>(data[1])};
+  nn::LayerNorm norm(const std::string& prefix, const char* name) {
+    const std::vector<const std::byte*> data = find_tensors(find_spec(prefix + name));
+    return {reinterpret_cast<const float*>(data[0]), reinterpret_cast<const float*>(data[1]), name};
   }
 
   const float* table(const std::string& name) {
@@ -223,35 +225,36 @@ Result<PackedModel> pack_model(const io::WeightFile& source, const Config& confi
 Result<Weights> bind_weights(const PackedModel& model, const Config& config) {
   Binder bind(model, config);
   Weights w;
-  w.conv1 = bind.linear("encoder.conv1");
-  w.conv2 = bind.linear("encoder.conv2");
+  w.conv1 = bind.linear("encoder.", "conv1");
+  w.conv2 = bind.linear("encoder.", "conv2");
   w.encoder_positions = bind.table("encoder.positions");
   for (int64_t i = 0; i < config.encoder_layers; ++i) {
     const std::string p = "encoder.layers." + std::to_string(i) + ".";
-    w.encoder.push_back({.norm1 = bind.norm(p + "norm1"),
-                         .qkv = bind.linear(p + "qkv"),
-                         .out = bind.linear(p + "out"),
-                         .norm2 = bind.norm(p + "norm2"),
-                         .fc1 = bind.linear(p + "fc1"),
-                         .fc2 = bind.linear(p + "fc2")});
+    w.encoder.push_back({.norm1 = bind.norm(p, "norm1"),
+                         .qkv = bind.linear(p, "qkv"),
+                         .out = bind.linear(p, "out"),
+                         .norm2 = bind.norm(p, "norm2"),
+                         .fc1 = bind.linear(p, "fc1"),
+                         .fc2 = bind.linear(p, "fc2")});
   }
-  w.encoder_norm = bind.norm("encoder.norm");
-  w.embedding = bind.linear("decoder.embedding");
+  w.encoder_norm = bind.norm("encoder.", "norm");
+  w.embedding = bind.linear("decoder.", "embedding");
+  w.embedding.name = "output_head";
   w.decoder_positions = bind.table("decoder.positions");
   for (int64_t i = 0; i < config.decoder_layers; ++i) {
     const std::string p = "decoder.layers." + std::to_string(i) + ".";
-    w.decoder.push_back({.norm1 = bind.norm(p + "norm1"),
-                         .qkv = bind.linear(p + "qkv"),
-                         .out = bind.linear(p + "out"),
-                         .cross_norm = bind.norm(p + "cross_norm"),
-                         .cross_q = bind.linear(p + "cross_q"),
-                         .cross_kv = bind.linear(p + "cross_kv"),
-                         .cross_out = bind.linear(p + "cross_out"),
-                         .norm2 = bind.norm(p + "norm2"),
-                         .fc1 = bind.linear(p + "fc1"),
-                         .fc2 = bind.linear(p + "fc2")});
+    w.decoder.push_back({.norm1 = bind.norm(p, "norm1"),
+                         .qkv = bind.linear(p, "qkv"),
+                         .out = bind.linear(p, "out"),
+                         .cross_norm = bind.norm(p, "cross_norm"),
+                         .cross_q = bind.linear(p, "cross_q"),
+                         .cross_kv = bind.linear(p, "cross_kv"),
+                         .cross_out = bind.linear(p, "cross_out"),
+                         .norm2 = bind.norm(p, "norm2"),
+                         .fc1 = bind.linear(p, "fc1"),
+                         .fc2 = bind.linear(p, "fc2")});
   }
-  w.decoder_norm = bind.norm("decoder.norm");
+  w.decoder_norm = bind.norm("decoder.", "norm");
   if (bind.error()) return *bind.error();
   return w;
 }
