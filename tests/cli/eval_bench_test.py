@@ -102,6 +102,18 @@ class Eval(CliTest):
             self.assertIn(differing["id"], ids)
             self.assertGreater(differing["value"], 0)
 
+    def test_gives_the_same_answers_at_every_width(self):
+        model = make_tiny_model(self.folder / "model")
+        reports = []
+        for width in ("1", "8"):
+            result = run("eval", "--model", model, "--data", SPEECH / "speech.jsonl", "--limit",
+                         "6", "--batch", width, "--json")
+            self.assert_done(result)
+            reports.append({k: v for k, v in result.json().items()
+                            if k not in ("timings_ms", "tokens_per_second")})
+        self.assertEqual(reports[0], reports[1])
+        self.assertGreater(len(reports[0]["differing"]), 0)
+
     def test_reports_every_stage_and_the_speed(self):
         model = make_tiny_model(self.folder / "model")
         result = run("eval", "--model", model, "--data", SPEECH / "speech.jsonl", "--limit", "2",

@@ -108,20 +108,28 @@ class CliTest(unittest.TestCase):
         self.assertEqual(left, [])
 
 
-def whisper_base():
-    """The real model. Without it tests fail in CI, or where a folder of models is named; elsewhere
-    they are skipped."""
-    folder = MODELS / "whisper-base"
+def real_model(name):
+    """Its folder. Without it tests fail in CI, or where a folder of models is named; elsewhere they
+    are skipped."""
+    folder = MODELS / name
     if (folder / "model.bin").exists() or (folder / "model.safetensors").exists():
         return folder
     reason = (
-        f"{folder} is missing: run `quintet pull whisper-base` and name the folder of models in "
+        f"{folder} is missing: run `quintet pull {name}` and name the folder of models in "
         "QUINTET_TEST_MODELS"
     )
     in_ci = os.environ.get("CI", "").lower() in ("true", "1")
     if in_ci or os.environ.get("QUINTET_TEST_MODELS"):
         raise AssertionError(reason)
     raise unittest.SkipTest(reason)
+
+
+def whisper_base():
+    return real_model("whisper-base")
+
+
+def voice_activity():
+    return real_model("silero-vad")
 
 
 # Audio

@@ -5,8 +5,8 @@ import re
 import unittest
 import wave
 
-from support import (AUDIO_FORMATS, JFK, JFK_TEXT, SPEECH, TIMINGS, CliTest, float_wav,
-                     make_tiny_model, pcm16, run, tone, wav_bytes, white_noise, whisper_base)
+from support import (AUDIO_FORMATS, JFK, JFK_TEXT, MODELS, SPEECH, TIMINGS, CliTest, float_wav,
+                     make_tiny_model, pcm16, run, tone, voice_activity, wav_bytes, white_noise, whisper_base)
 
 JFK_SECONDS = 11.0
 SAME_RECORDINGS = [
@@ -200,6 +200,72 @@ class Input(Speech):
                           ["--baseline"], ["--beams", "2", "--temperature", "0"]):
             with self.subTest(" ".join(arguments)):
                 self.assertEqual(self.transcribe(JFK, *arguments).out, JFK_TEXT + "\n")
+
+
+class Batch(Speech):
+    FILES = [JFK, *sorted(SPEECH.glob("cards-*.wav")), AUDIO_FORMATS / "french.aiff"]
+
+    def test_gives_the_texts_of_one_file_after_the_other(self):
+        one_by_one = self.transcribe("--batch", "1", "--format", "srt", *self.FILES).out
+        for width in ("2", "8"):
+            with self.subTest(width):
+                together = self.transcribe("--batch", width, "--format", "srt", *self.FILES).out
+                self.assertEqual(together, one_by_one)
+
+    def test_shares_its_time_among_the_files(self):
+        results = self.transcribe("--json", *self.FILES).json()["results"]
+        self.assertEqual([r["file"] for r in results], [str(f) for f in self.FILES])
+        for result in results:
+            self.assertEqual(list(result["timings_ms"]), TIMINGS)
+            self.assertGreater(result["timings_ms"]["total"], 0)
+
+    def test_names_every_file_that_failed(self):
+        broken = self.folder / "broken.wav"
+        broken.write_bytes(JFK.read_bytes()[:1000])
+        missing = self.folder / "missing.wav"
+        result = run("transcribe", "--model", self.model, broken, JFK, missing)
+        self.assertEqual(result.code, 1, str(result))
+        self.assertEqual(result.out, f"{JFK}: {JFK_TEXT}\n")
+        first, second = result.err.splitlines()
+        self.assertIn("broken.wav", first)
+        self.assertIn("missing.wav", second)
+
+
+class CutAtSilences(Speech):
+    PAUSE_SECONDS = 6
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        voice_activity()
+
+    def transcribe_long(self, *arguments):
+        with wave.open(str(JFK)) as file:
+            samples = file.readframes(file.getnframes())
+        path = self.folder / "long.wav"
+        path.write_bytes(wav_bytes((samples + bytes(2 * 16000 * self.PAUSE_SECONDS)) * 4))
+        return self.transcribe(path, "--language", "en", *arguments,
+                               environment={"QUINTET_HOME": str(MODELS.parent)})
+
+    def test_gives_the_same_text_at_every_width(self):
+        texts = {self.transcribe_long("--vad", "--batch", n, "--format", "srt").out for n in "138"}
+        self.assertEqual(len(texts), 1)
+        words = " ".join(text for _, _, text in parse_srt(texts.pop()))
+        self.assertEqual(words.lower().count("ask not what your country can do for you"), 4, words)
+
+    def test_keeps_the_times_of_the_recording(self):
+        cues = parse_srt(self.transcribe_long("--vad", "--format", "srt").out)
+        whole = JFK_SECONDS + self.PAUSE_SECONDS
+        self.assert_rising_times([(start, end) for start, end, _ in cues], 4 * whole)
+        for start, end, text in cues:
+            if "ask not" in text:
+                self.assertLess(start % whole, JFK_SECONDS, cues)
+        self.assertGreater(cues[-1][1], 3 * whole)
+
+    def test_needs_the_network_and_says_how_to_get_it(self):
+        result = run("transcribe", "--model", self.model, JFK, "--vad",
+                     environment={"QUINTET_HOME": str(self.folder)})
+        self.assert_one_line_error(result, 1, "silero-vad", "quintet pull silero-vad")
 
 
 class NoSpeech(Speech):

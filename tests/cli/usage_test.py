@@ -28,7 +28,8 @@ class Help(CliTest):
     def test_of_the_speech_commands_names_their_options(self):
         for command in ("transcribe", "eval", "bench", "profile"):
             out = run(command, "--help").out
-            for option in ("--model", "--baseline", "--language", "--task", "--beams"):
+            for option in ("--model", "--baseline", "--language", "--task", "--beams", "--vad",
+                           "--batch"):
                 with self.subTest(f"{command} {option}"):
                     self.assertIn(option, out)
 
@@ -78,6 +79,11 @@ class WrongUsage(CliTest):
         (["transcribe", "--model", "MODEL", "AUDIO", "--beams", "-1"], ["beams"]),
         (["transcribe", "--model", "MODEL", "AUDIO", "--beams", "1000"], ["beams", "1 to 64"]),
         (["transcribe", "--model", "MODEL", "AUDIO", "--beams", "9999999999"], ["beams"]),
+        (["transcribe", "--model", "MODEL", "AUDIO", "--batch", "0"], ["--batch", "0"]),
+        (["transcribe", "--model", "MODEL", "AUDIO", "--batch", "65"], ["--batch", "64"]),
+        (["transcribe", "--model", "MODEL", "AUDIO", "--batch", "all"], ["--batch", "all"]),
+        (["transcribe", "--model", "MODEL", "AUDIO", "--vad", "--condition-on-previous"],
+         ["--condition-on-previous", "--vad"]),
         (["transcribe", "--model", "MODEL", "AUDIO", "--temperature", "-1"],
          ["temperature", "-1"]),
         (["transcribe", "--model", "MODEL", "AUDIO", "--temperature", "nan"],

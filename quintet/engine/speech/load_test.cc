@@ -2,49 +2,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <utility>
 
-#include "quintet/core/file.h"
+#include "quintet/engine/speech/small_model.h"
 #include "quintet/engine/speech/speech_model.h"
-#include "quintet/engine/speech/test_tokenizer.h"
-#include "quintet/io/formats/test_files.h"
 
 namespace quintet::speech {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-// The random model of 512 tokens with a tokenizer of bytes and special tokens from `first` on.
 class SmallSpeechModel : public ::testing::Test {
  protected:
-  void SetUp() override {
-    const fs::path source = fs::path(QUINTET_SOURCE_DIR) / "tests/goldens/tiny-whisper";
-    for (const char* name : {"model.safetensors", "config.json"}) {
-      fs::copy_file(source / name, folder_ / name);
-    }
-    const nlohmann::json generation = {{"is_multilingual", true}};
-    ASSERT_TRUE(write_file_atomically(folder_ / "generation_config.json", generation.dump()));
-  }
-
-  void write_tokenizer(int32_t first) {
-    nlohmann::json vocabulary;
-    for (int byte = 0; byte < 256; ++byte) {
-      vocabulary[io::bytes_to_alphabet(std::string(1, static_cast<char>(byte)))] = byte;
-    }
-    nlohmann::json added = nlohmann::json::array();
-    for (const auto& [content, id] : testing::special_tokens(first, {"en", "de"})) {
-      added.push_back({{"id", id}, {"content", content}, {"special", true}});
-    }
-    const nlohmann::json tokenizer = {
-        {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", nlohmann::json::array()}}},
-        {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
-        {"added_tokens", added}};
-    ASSERT_TRUE(write_file_atomically(folder_ / "tokenizer.json", tokenizer.dump()));
-  }
+  void write_tokenizer(int32_t first) { folder_.write_tokenizer(first); }
 
   Error error() {
     const auto model = SpeechModel::load_file(folder_.path(), {.threads = 1});
@@ -54,7 +25,7 @@ class SmallSpeechModel : public ::testing::Test {
     return model.error();
   }
 
-  io::testing::TemporaryFolder folder_;
+  testing::SmallModelFolder folder_;
 };
 
 TEST_F(SmallSpeechModel, TranscribesWhateverItMayHear) {
@@ -62,9 +33,7 @@ TEST_F(SmallSpeechModel, TranscribesWhateverItMayHear) {
   const auto model = SpeechModel::load_file(folder_.path(), {.threads = 2});
   ASSERT_TRUE(model) << model.error().message();
   EXPECT_EQ(model->languages(), (std::vector<std::string>{"en", "de"}));
-  std::vector<float> noise(16000 * 7);
-  for (size_t i = 0; i < noise.size(); ++i)
-    noise[i] = static_cast<float>(i * i % 1009) / 2000 - 0.25f;
+  const std::vector<float> noise = testing::audible_samples(7, 0);
   for (const auto timestamps :
        {TimestampMode::kNone, TimestampMode::kSegments, TimestampMode::kWords}) {
     for (const int beams : {1, 3}) {

@@ -186,6 +186,7 @@ Transcript Recording::take_transcript() {
   transcript_.duration_seconds =
       static_cast<double>(reader_->samples_seen()) / kernels::kMelSampleRateHz;
   transcript_.text = trimmed(transcript_.text);
+  transcript_.timings.load = context_.load_ms;
   return std::move(transcript_);
 }
 

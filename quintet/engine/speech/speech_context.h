@@ -15,6 +15,7 @@ struct SpeechContext {
   const kernels::MelFilter& mel;
   ThreadPool& pool;
   const VoiceActivity* voice_activity;  // Null: none was loaded.
+  double load_ms;                       // What loading all of it took.
 };
 
 }  // namespace quintet::speech

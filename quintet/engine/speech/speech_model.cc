@@ -39,7 +39,8 @@ struct SpeechModel::Impl {
   }
 
   speech::SpeechContext context() const {
-    return {*model, vocabulary, *mel, *pool, voice_activity ? &*voice_activity : nullptr};
+    return {*model,           vocabulary, *mel, *pool, voice_activity ? &*voice_activity : nullptr,
+            load_milliseconds};
   }
 
   LoadOptions options;
@@ -132,11 +133,7 @@ std::vector<Result<Transcript>> SpeechModel::transcribe_batch(std::span<const Sp
   BorrowedSession session(*impl_);
   const speech::SpeechContext context = impl_->context();
   speech::BatchTranscriber transcriber(context, *session, options);
-  std::vector<Result<Transcript>> results = transcriber.run(inputs);
-  for (Result<Transcript>& result : results) {
-    if (result) result->timings.load = impl_->load_milliseconds;
-  }
-  return results;
+  return transcriber.run(inputs);
 }
 
 Result<Transcript> SpeechModel::transcribe_one(AudioInput audio,

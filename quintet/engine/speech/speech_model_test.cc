@@ -10,71 +10,25 @@
 #include <random>
 #include <thread>
 
-#include "quintet/core/env.h"
 #include "quintet/core/resources.h"
 #include "quintet/engine/speech/convert.h"
+#include "quintet/engine/speech/whole_model.h"
 #include "quintet/io/formats/json.h"
-#include "quintet/io/media/audio.h"
 
 namespace quintet {
 namespace {
 
 namespace fs = std::filesystem;
+using speech::testing::common_subsequence;
+using speech::testing::kSpeech;
+using speech::testing::model_folder;
+using speech::testing::samples_of;
+using speech::testing::SpeechWholeModel;
+using speech::testing::words_of;
 
-const fs::path kSpeech = fs::path(QUINTET_SOURCE_DIR) / "tests/data/speech";
 constexpr const char* kJfk =
     "And so my fellow Americans, ask not what your country can do for you, ask what you can do for "
     "your country.";
-
-fs::path model_folder() {
-  return fs::path(env("QUINTET_TEST_MODELS").value_or(QUINTET_SOURCE_DIR "/models")) /
-         "whisper-base";
-}
-
-std::vector<float> samples_of(const char* name) { return io::read_audio(kSpeech / name).value(); }
-
-std::vector<std::string> words_of(const std::string& text) {
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : text + " ") {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
-      word += static_cast<char>(std::tolower(c));
-    } else if (!word.empty()) {
-      words.push_back(std::move(word));
-      word.clear();
-    }
-  }
-  return words;
-}
-
-// Length of the longest sequence of words that both have in this order.
-size_t common_subsequence(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  std::vector<size_t> row(b.size() + 1, 0);
-  for (const std::string& word : a) {
-    size_t diagonal = 0;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = word == b[j - 1] ? diagonal + 1 : std::max(row[j], row[j - 1]);
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
-// The names say WholeModel: sanitizer builds leave these tests out by default.
-class SpeechWholeModel : public testing::Test {
- protected:
-  void SetUp() override {
-    if (fs::exists(model_folder())) return;
-    // Whoever names a folder of models means the tests to run.
-    if (env("QUINTET_TEST_MODELS")) FAIL() << model_folder() << " is not there";
-    GTEST_SKIP() << model_folder() << " is not there and QUINTET_TEST_MODELS is not set";
-  }
-
-  static SpeechModel load(const LoadOptions& options = {}) {
-    return SpeechModel::load_file(model_folder(), options).value();
-  }
-};
 
 TEST_F(SpeechWholeModel, BaselineGivesTheTextsOfTheReference) {
   const SpeechModel model = load({.baseline = true});
