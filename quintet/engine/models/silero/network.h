@@ -1,10 +1,10 @@
 // Silero VAD at 16 kHz: the probability that a chunk of 512 samples holds speech.
 //
-//   64 samples of context, the chunk, its last 64 by reflection    [640]
-//   magnitude spectra of 256 samples, 128 apart                    [4, 129]
-//   convolutions over 3 neighbours, each followed by ReLU          [4, 128] [2, 64] [1, 64] [1,
-//   128] LSTM cell, whose state goes from chunk to chunk                [128] ReLU, linear, sigmoid
-//   [1]
+//   64 samples of context, the chunk, its last 64 by reflection  [640]
+//   magnitude spectra of 256 samples, 128 apart                  [4, 129]
+//   4 convolutions over 3 neighbours, each followed by ReLU      [4, 128] [2, 64] [1, 64] [1, 128]
+//   LSTM cell, whose state goes from chunk to chunk              [128]
+//   ReLU, linear, sigmoid                                        [1]
 //
 // All but the cell is computed for many chunks at once.
 // Source: silero-vad 6.2.3 (MIT), tinygrad_model.py.
