@@ -185,7 +185,11 @@ void Decoder::run_layer(int64_t index, MatrixView<float> x, const CrossObserver*
   const int64_t heads = config_.decoder_heads;
   // q, k, v = qkv(norm1(x))  [rows, 3 D], then h = attention over the past  [rows, D]
   nn::norm_linear_heads(
-      run_, layer.norm1, layer.qkv, x, h, qkv, {.heads = heads, .blocks = 1},
+      run_, layer.norm1, layer.qkv, x, h, qkv,
+      {.heads = heads,
+       .blocks = 1,
+       .name = "self_attention",
+       .work = nn::attention_work(DType::kF32, 1, past, config_.d_model)},
       [&](int64_t lane, int64_t head, int64_t) { self_attention(index, lane, head, qkv, h); });
   nn::linear(run_, layer.out, h, x, {.add = true});  // x += out(h)
   // q = cross_q(cross_norm(x))  [rows, D], then h = attention over the audio
