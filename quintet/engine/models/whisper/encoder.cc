@@ -29,7 +29,8 @@ int64_t ffn_rows(const Config& config, int threads, bool fuse) {
 
 }  // namespace
 
-EncoderState::EncoderState(const Config& config, EncoderAttention attention, int threads, bool fuse)
+EncoderState::EncoderState(const Config& config, kernels::WeightFormat attention, int threads,
+                           bool fuse)
     : mel_bins_(config.mel_bins),
       d_model_(config.d_model),
       mel_((config.mel_frames() + 2) * config.mel_bins),
@@ -38,19 +39,10 @@ EncoderState::EncoderState(const Config& config, EncoderAttention attention, int
       h_(config.audio_positions * config.d_model),
       qkv_(config.audio_positions * 3 * config.d_model),
       ffn_(ffn_rows(config, threads, fuse) * config.encoder_ffn),
-      blocks_(threads, std::max(config.d_model, config.encoder_ffn) + 3) {
-  const int64_t head_dim = config.d_model / config.encoder_heads;
-  if (attention == EncoderAttention::kInt8) {
-    QT_CHECK(fuse);
-    int8_attention_.emplace(config.encoder_heads, head_dim, config.audio_positions);
-    return;
-  }
-  const auto format = attention == EncoderAttention::kF32 ? kernels::WeightFormat::kF32
-                                                          : kernels::WeightFormat::kBF16;
-  float_attention_.emplace(FloatAttention{
-      nn::PackedKeyValues(format, config.encoder_heads, head_dim, config.audio_positions),
-      nn::AttentionScratch(threads, head_dim, config.audio_positions)});
-}
+      blocks_(threads, std::max(config.d_model, config.encoder_ffn) + 3),
+      kv_(attention, config.encoder_heads, config.d_model / config.encoder_heads,
+          config.audio_positions),
+      attention_(threads, config.d_model / config.encoder_heads, config.audio_positions) {}
 
 MatrixView<float> EncoderState::mel(int64_t frames) {
   QT_CHECK_LE((frames + 2) * mel_bins_, mel_.size());
@@ -64,10 +56,7 @@ MatrixView<const float> EncoderState::output() const {
 size_t EncoderState::bytes() const {
   const auto floats = static_cast<size_t>(mel_.size() + conv_.size() + x_.size() + h_.size() +
                                           qkv_.size() + ffn_.size());
-  const size_t attention = int8_attention_
-                               ? int8_attention_->bytes()
-                               : float_attention_->kv.bytes() + float_attention_->scratch.bytes();
-  return floats * sizeof(float) + blocks_.bytes() + attention;
+  return floats * sizeof(float) + blocks_.bytes() + kv_.bytes() + attention_.bytes();
 }
 
 // One pass over `positions` positions; the activations are those of the state.
@@ -127,23 +116,13 @@ class EncoderPass {
     const auto qkv = qkv_.rows_from(first, count);
     nn::layer_norm(run, layer.norm1, x_.rows_from(first, count), h);  // h = norm1(x)   [rows, D]
     nn::linear(run, layer.qkv, h, qkv);                               // q, k, v        [rows, 3D]
-    if (state_.int8_attention_) {
-      const trace::Scope quantizing(run.trace, "quantize_heads");
-      state_.int8_attention_->quantize(first, qkv);
-    }
   }
 
   // h = attention over all positions  [t, D]
   void attention(nn::Runtime& run, size_t i) {
     const trace::Scope scope(run.trace, "layers", static_cast<int64_t>(i));
-    if (state_.int8_attention_) {
-      state_.int8_attention_->pack(run, qkv_);
-      state_.int8_attention_->attend(run, h_);
-      return;
-    }
-    auto& [kv, scratch] = *state_.float_attention_;
-    kv.pack(run, columns(qkv_, d_, d_), columns(qkv_, 2 * d_, d_));
-    nn::attend_packed(run, columns(qkv_, 0, d_), kv, scratch, h_);
+    state_.kv_.pack(run, columns(qkv_, d_, d_), columns(qkv_, 2 * d_, d_));
+    nn::attend_packed(run, columns(qkv_, 0, d_), state_.kv_, state_.attention_, h_);
   }
 
   void after_attention(nn::Runtime& run, const EncoderLayer& layer, int64_t lane, int64_t first,

@@ -2,26 +2,22 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "quintet/core/aligned.h"
 #include "quintet/engine/models/whisper/config.h"
 #include "quintet/engine/models/whisper/weights.h"
 #include "quintet/engine/nn/attention.h"
-#include "quintet/engine/nn/int8_attention.h"
 #include "quintet/engine/nn/row_blocks.h"
 #include "quintet/engine/nn/runtime.h"
 
 namespace quintet::whisper {
 
-// How the encoder's self-attention computes.
-enum class EncoderAttention { kF32, kBF16, kInt8 };
-
 // Activations of one encoder pass over at most a full window.
 class EncoderState {
  public:
-  // `fuse`: as in the nn::Runtime that will encode. kInt8 needs fusion.
-  EncoderState(const Config& config, EncoderAttention attention, int threads, bool fuse);
+  // `attention`: format of keys and values, as in nn::PackedKeyValues. `fuse`: as in the
+  // nn::Runtime that will encode.
+  EncoderState(const Config& config, kernels::WeightFormat attention, int threads, bool fuse);
 
   // Where the caller writes the log-mel spectrogram, [frames, F], frames <= config.mel_frames().
   MatrixView<float> mel(int64_t frames);
@@ -34,12 +30,6 @@ class EncoderState {
   friend class EncoderPass;
   friend void encode(nn::Runtime&, const Config&, const Weights&, int64_t frames, EncoderState&);
 
-  // Keys, values and scratch of one layer's float attention.
-  struct FloatAttention {
-    nn::PackedKeyValues kv;
-    nn::AttentionScratch scratch;
-  };
-
   int64_t mel_bins_;
   int64_t d_model_;
   int64_t positions_ = 0;
@@ -50,8 +40,8 @@ class EncoderState {
   AlignedArray<float> qkv_;   // [positions, 3 D]
   AlignedArray<float> ffn_;   // [rows of all lanes' blocks, ffn]; without fusion [positions, ffn]
   nn::RowBlocks blocks_;
-  std::optional<FloatAttention> float_attention_;  // One of the two.
-  std::optional<nn::Int8Attention> int8_attention_;
+  nn::PackedKeyValues kv_;
+  nn::AttentionScratch attention_;
 };
 
 // Encodes `frames` frames of state.mel() (even, at least 2) into frames / 2 positions of output().

@@ -102,10 +102,9 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
 
 // bfloat16 models keep float32 here: vdpbf16ps runs at half the rate of float32 FMA on Intel's
 // servers (gemm_bench prints both).
-EncoderAttention encoder_attention(Precision precision, const Config& config, bool fuse) {
+WeightFormat encoder_attention(Precision precision, const Config& config) {
   const bool fits = config.d_model / config.encoder_heads <= kernels::kMaxInt8HeadDim;
-  return precision == Precision::kInt8 && fits && fuse ? EncoderAttention::kInt8
-                                                       : EncoderAttention::kF32;
+  return precision == Precision::kInt8 && fits ? WeightFormat::kI8 : WeightFormat::kF32;
 }
 
 // The cross-attention cache is read once per token and bound by memory: fewer bytes pay on every
@@ -178,7 +177,7 @@ Session::Session(const Model& model, ThreadPool& pool, bool baseline)
       scratch_(std::max(model.config.mel_frames(), model.config.text_positions),
                largest_input(model.config), pool.threads(), widest_input(model.config)),
       runtime_{pool, scratch_, !baseline},
-      encoder_(model.config, encoder_attention(model.packed.precision, model.config, !baseline),
+      encoder_(model.config, encoder_attention(model.packed.precision, model.config),
                pool.threads(), !baseline),
       decoder_(runtime_, model.config, model.weights,
                cross_cache_format(model.packed.precision, model.config)) {}
