@@ -64,8 +64,10 @@ Result<Transcript> transcribe(const SpeechModel& model, const Flags& flags,
                               trace::Recorder& recorder) {
   QT_TRY(TranscribeOptions options, transcribe_options(flags.speech));
   options.timestamps = TimestampMode::kNone;
-  options.trace = &recorder;
-  return model.transcribe(std::filesystem::path(flags.input), options);
+  const SpeechInput input{.audio = std::filesystem::path(flags.input), .options = options};
+  return std::move(
+      model.transcribe_batch({&input, 1}, {.windows = flags.speech.batch, .trace = &recorder})
+          .front());
 }
 
 // The run of the median total among `flags.repeat`, after one to warm up.

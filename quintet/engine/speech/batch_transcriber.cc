@@ -26,8 +26,7 @@ BatchTranscriber::BatchTranscriber(const SpeechContext& context, whisper::Sessio
 
 std::vector<Result<Transcript>> BatchTranscriber::run(std::span<const SpeechInput> inputs) {
   for (const SpeechInput& input : inputs) jobs_.push_back({.input = &input});
-  trace_ = inputs.empty() ? nullptr : inputs.front().options.trace;
-  session_.runtime().trace = trace_;
+  session_.runtime().trace = options_.trace;
   for (;;) {
     drop_cancelled();
     fill_places();
@@ -51,7 +50,7 @@ void BatchTranscriber::fill_places() {
 }
 
 void BatchTranscriber::open_next() {
-  const trace::Scope reading(trace_, "preprocess/read");
+  const trace::Scope reading(options_.trace, "preprocess/read");
   Job& job = jobs_[next_job_++];
   auto recording = Recording::open(context_, *job.input);
   if (!recording) {
@@ -67,7 +66,7 @@ void BatchTranscriber::open_next() {
 bool BatchTranscriber::admit_window() {
   for (size_t i = 0; i < open_.size();) {
     Job& job = *open_[i];
-    trace::Scope reading(trace_, "preprocess/read");
+    trace::Scope reading(options_.trace, "preprocess/read");
     auto window = job.recording->next_window();
     reading.close();
     charge(*job.recording, &Timings::preprocess, clock_.lap());
@@ -96,7 +95,7 @@ void BatchTranscriber::start(Job& job, Recording::Window window) {
 
 void BatchTranscriber::encode(Task& task, int64_t frames) {
   Job& job = *task.job;
-  trace::Scope preprocessing(trace_, "preprocess/mel");
+  trace::Scope preprocessing(options_.trace, "preprocess/mel");
   const auto mel = session_.encoder().mel(frames);
   const std::span<const float> samples = task.window.audio.samples;
   kernels::normalize_log_mel(mel, context_.mel.log_mel(samples, mel, context_.pool));
@@ -107,7 +106,7 @@ void BatchTranscriber::encode(Task& task, int64_t frames) {
   if (!task.whole) request.temperatures.resize(1);
   preprocessing.close();
   charge(*job.recording, &Timings::preprocess, clock_.lap());
-  trace::Scope encoding(trace_, "encode");
+  trace::Scope encoding(options_.trace, "encode");
   whisper::EncodedWindow encoded = session_.encode(frames);
   encoding.close();
   charge(*job.recording, &Timings::encode, clock_.lap());
@@ -143,7 +142,7 @@ void BatchTranscriber::step() {
   const auto logits = matrix(logits_.data(), count, vocabulary);
   const bool searching = std::any_of(tasks_.begin(), tasks_.end(),
                                      [](const Task& task) { return task.decoder->searching(); });
-  trace::Scope stepping(trace_, searching ? "decode" : "prefill");
+  trace::Scope stepping(options_.trace, searching ? "decode" : "prefill");
   session_.decoder().forward(rows_, logits);
   // A few passes over the vocabulary to a row: at eight windows, a tenth of a step if done by one.
   context_.pool.parallel_for(std::ssize(tasks_), [&](int64_t i) {
@@ -177,7 +176,7 @@ void BatchTranscriber::retire_finished() {
     if (!task.decoder->rows().empty()) continue;
     task.job->recording->timings().tokens += task.decoder->tokens();
     if (retry_whole(task)) continue;
-    const trace::Scope finishing(trace_, "decode/segments");
+    const trace::Scope finishing(options_.trace, "decode/segments");
     task.job->recording->finish_window(task.window, *task.decoder);
     task.decoder.reset();
     charge(*task.job->recording, &Timings::decode, clock_.lap());

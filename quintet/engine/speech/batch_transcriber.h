@@ -62,7 +62,6 @@ class BatchTranscriber {
   const SpeechContext& context_;
   whisper::Session& session_;
   const BatchOptions& options_;
-  trace::Recorder* trace_ = nullptr;  // Of the first input: it sees the whole batch.
 
   std::vector<Job> jobs_;
   std::vector<Job*> open_;

@@ -59,10 +59,10 @@ TEST_F(SmallSpeechModel, ATraceAccountsForTheStagesAndChangesNothing) {
   for (size_t i = 0; i < noise.size(); ++i)
     noise[i] = static_cast<float>(i * i % 1009) / 2000 - 0.25f;
   trace::Recorder recorder(1 << 20);
-  TranscribeOptions options{.language = "en", .timestamps = TimestampMode::kWords};
-  const auto plain = model->transcribe(noise, options);
-  options.trace = &recorder;
-  const auto traced = model->transcribe(noise, options);
+  const SpeechInput input{.audio = std::span<const float>(noise),
+                          .options = {.language = "en", .timestamps = TimestampMode::kWords}};
+  const auto plain = std::move(model->transcribe_batch({&input, 1}).front());
+  const auto traced = std::move(model->transcribe_batch({&input, 1}, {.trace = &recorder}).front());
   ASSERT_TRUE(plain && traced);
   EXPECT_EQ(plain->text, traced->text);
   EXPECT_EQ(recorder.dropped(), 0);
@@ -85,8 +85,7 @@ TEST_F(SmallSpeechModel, ATraceAccountsForTheStagesAndChangesNothing) {
   }
   // Nobody records where nobody asked.
   const int64_t before = std::ssize(spans);
-  options.trace = nullptr;
-  ASSERT_TRUE(model->transcribe(noise, options));
+  ASSERT_TRUE(model->transcribe_batch({&input, 1}).front());
   EXPECT_EQ(std::ssize(recorder.spans()), before);
 }
 

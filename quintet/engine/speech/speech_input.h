@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "quintet/core/result.h"
+#include "quintet/core/trace.h"
 #include "quintet/engine/speech/transcript.h"
 
 namespace quintet {
@@ -35,6 +36,8 @@ struct BatchOptions {
   int windows = 8;
   // Called from the transcribing thread, once for each input, in their order.
   std::function<void(size_t input, const Result<Transcript>& result)> on_result = {};
+  // Gets a span for each stage, layer and operator; must outlive the call. Null: none.
+  trace::Recorder* trace = nullptr;
 };
 
 }  // namespace quintet

@@ -8,8 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "quintet/core/trace.h"
-
 namespace quintet {
 
 struct Word {
@@ -100,9 +98,6 @@ struct TranscribeOptions {
   std::function<void(double done_seconds, double total_seconds)> on_progress =
       {};                     // Total 0: unknown.
   std::stop_token stop = {};  // Requested: the result is the error kCancelled.
-  // Gets a span for each stage, layer and operator; must outlive the call. Null: none. Of inputs
-  // that are transcribed together, the first one's counts, for all.
-  trace::Recorder* trace = nullptr;
 };
 
 }  // namespace quintet
