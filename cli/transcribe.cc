@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
@@ -120,16 +121,18 @@ Result<TranscribeOptions> make_options(const Flags& flags, TranscriptFormat form
   return options;
 }
 
-// The files as inputs; standard input, where it is among them, is read into `memory`.
+// The files as inputs; standard input, where it is among them, is read into `memory`. Named again,
+// it is at its end.
 Result<std::vector<SpeechInput>> make_inputs(const Flags& flags, const TranscribeOptions& options,
                                              std::string& memory) {
   if (std::count(flags.files.begin(), flags.files.end(), "-") > 0) {
     QT_TRY(memory, read_stdin());
   }
+  auto unread = std::as_bytes(std::span(memory));
   std::vector<SpeechInput> inputs;
   for (const std::string& file : flags.files) {
     AudioInput audio = fs::path(file);
-    if (file == "-") audio = AudioBytes{std::as_bytes(std::span(memory)), "standard input"};
+    if (file == "-") audio = AudioBytes{std::exchange(unread, {}), "standard input"};
     inputs.push_back({.audio = std::move(audio), .options = options});
   }
   return inputs;
