@@ -183,8 +183,9 @@ PEER_COMMANDS = {
 }
 
 
-def add_options(parser, quintet, peers):
-    """Options that choose contenders; `quintet` {name: options} and `peers` run by default."""
+def parse_options(parser, quintet, peers, rounds):
+    """Options that choose contenders and say how often they run; `quintet` {name: options} and
+    `peers` run by default, `rounds` times."""
     parser.add_argument("--model", default="whisper-base",
                         help="installed model, or a Hugging Face folder")
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "build/bin/quintet")
@@ -195,7 +196,13 @@ def add_options(parser, quintet, peers):
     parser.add_argument("--only", action="append", metavar="NAME",
                         help="peers and settings of Quintet that run; may repeat. Peers: "
                         + ", ".join(PEER_COMMANDS))
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--json", action="store_true", help="every figure as JSON, no tables")
     parser.set_defaults(quintet_defaults=quintet, peer_defaults=peers)
+    options = parser.parse_args()
+    if options.rounds < 2:
+        parser.error("--rounds: at least 2")
+    return options
 
 
 def quintet_settings(options):

@@ -105,13 +105,7 @@ def table(clip, result):
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", type=pathlib.Path)
-    contenders.add_options(parser, QUINTET, PEERS)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="every figure as JSON, no tables")
-    options = parser.parse_args()
-    if options.rounds < 2:
-        parser.error("--rounds: at least 2")
-    return options
+    return contenders.parse_options(parser, QUINTET, PEERS, rounds=3)
 
 
 def main():

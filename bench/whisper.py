@@ -116,14 +116,8 @@ def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="*", type=pathlib.Path,
                         default=[ROOT / "tests/data/speech" / n for n in ("jfk.wav", "austen.wav")])
-    contenders.add_options(parser, QUINTET, PEERS)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", action="store_true", help="every figure as JSON, no tables")
     parser.add_argument("--output", type=pathlib.Path, help="writes that JSON beside the tables")
-    options = parser.parse_args()
-    if options.rounds < 2:
-        parser.error("--rounds: at least 2")
-    return options
+    return contenders.parse_options(parser, QUINTET, PEERS, rounds=7)
 
 
 def main():
