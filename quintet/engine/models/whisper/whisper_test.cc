@@ -77,38 +77,39 @@ struct Case {
 
 class TinyWhisper : public ::testing::TestWithParam<std::tuple<Isa, Case>> {
  protected:
-  void SetUp() override { set_active_isa(std::get<0>(GetParam())); }
+  void SetUp() override {
+    set_active_isa(std::get<0>(GetParam()));
+    auto model = load_model(kGoldens / "tiny-whisper", case_.precision, pool_);
+    ASSERT_TRUE(model) << model.error().message();
+    model_ = *std::move(model);
+    session_.emplace(*model_, pool_, case_.baseline);
+  }
   void TearDown() override { set_active_isa(before_); }
+
+  const Case case_ = std::get<1>(GetParam());
   Isa before_ = active_isa();
+  ThreadPool pool_{2};
+  std::unique_ptr<Model> model_;
+  std::optional<Session> session_;
 };
 
 TEST_P(TinyWhisper, EncoderAndLogitsEqualTheReference) {
-  const Case c = std::get<1>(GetParam());
-  ThreadPool pool(2);
-  auto model = load_model(kGoldens / "tiny-whisper", c.precision, pool);
-  ASSERT_TRUE(model) << model.error().message();
   auto golden = io::read_weights(kGoldens / "tiny-whisper/golden.safetensors");
   ASSERT_TRUE(golden) << golden.error().message();
-  Session session(**model, pool, c.baseline);
-  set_mel(session, **model, golden_floats(*golden, "mel"));
-  const EncodedWindow window = session.encode((*model)->config.mel_frames());
+  set_mel(*session_, *model_, golden_floats(*golden, "mel"));
+  const EncodedWindow window = session_->encode(model_->config.mel_frames());
   EXPECT_LT(
-      relative_error(flat(session.encoder().output()), golden_floats(*golden, "encoder_last")),
-      c.tolerance);
+      relative_error(flat(session_->encoder().output()), golden_floats(*golden, "encoder_last")),
+      case_.tolerance);
 
   const std::vector<int32_t> tokens = golden_tokens(*golden, "decoder_input_ids");
   const std::vector<float> logits = testing::logits_of(window, tokens);
-  EXPECT_LT(relative_error(logits, golden_floats(*golden, "logits")), c.tolerance);
+  EXPECT_LT(relative_error(logits, golden_floats(*golden, "logits")), case_.tolerance);
 }
 
 TEST_P(TinyWhisper, StepsGiveTheSameLogitsAsOnePass) {
-  const Case c = std::get<1>(GetParam());
-  ThreadPool pool(2);
-  auto model = load_model(kGoldens / "tiny-whisper", c.precision, pool);
-  ASSERT_TRUE(model) << model.error().message();
-  Session session(**model, pool, c.baseline);
-  const EncodedWindow window = session.encode(120);
-  Decoder& decoder = session.decoder();
+  const EncodedWindow window = session_->encode(120);
+  Decoder& decoder = session_->decoder();
   const auto v = static_cast<size_t>(decoder.vocabulary());
   const std::vector<int32_t> tokens = {1, 17, 300, 42, 9, 77};
   const std::vector<float> all = testing::logits_of(window, tokens);
@@ -137,10 +138,7 @@ TEST_P(TinyWhisper, StepsGiveTheSameLogitsAsOnePass) {
 }
 
 TEST_P(TinyWhisper, WindowsAndSequencesInOnePassGiveTheBitsThatEachGivesAlone) {
-  const Case c = std::get<1>(GetParam());
   ThreadPool pool(3);
-  auto model = load_model(kGoldens / "tiny-whisper", c.precision, pool);
-  ASSERT_TRUE(model) << model.error().message();
   // Windows of different audio and length, each with a text of its own.
   struct Text {
     int64_t frames;
@@ -151,7 +149,7 @@ TEST_P(TinyWhisper, WindowsAndSequencesInOnePassGiveTheBitsThatEachGivesAlone) {
                              {80, {2, 400, 3}, {}},
                              {200, {1}, {}},
                              {120, {11, 12, 13, 14, 15}, {}}};
-  Session session(**model, pool, c.baseline);
+  Session session(*model_, pool, case_.baseline);
   const auto encode = [&](size_t i) {
     const auto mel = session.encoder().mel(texts[i].frames);
     for (int64_t t = 0; t < mel.rows; ++t) {
@@ -207,12 +205,7 @@ TEST_P(TinyWhisper, WindowsAndSequencesInOnePassGiveTheBitsThatEachGivesAlone) {
 }
 
 TEST_P(TinyWhisper, OnlyRowsThatWantLogitsGetThem) {
-  const Case c = std::get<1>(GetParam());
-  ThreadPool pool(2);
-  auto model = load_model(kGoldens / "tiny-whisper", c.precision, pool);
-  ASSERT_TRUE(model) << model.error().message();
-  Session session(**model, pool, c.baseline);
-  const EncodedWindow window = session.encode(120);
+  const EncodedWindow window = session_->encode(120);
   const std::vector<int32_t> tokens = {1, 17, 300, 42, 9};
   const std::vector<float> all = testing::logits_of(window, tokens);
   const decode::Sequence sequence = window.begin();
@@ -221,24 +214,19 @@ TEST_P(TinyWhisper, OnlyRowsThatWantLogitsGetThem) {
     rows.push_back(
         {.sequence = sequence.id(), .token = tokens[i], .wants_logits = i == 1 || i == 4});
   }
-  const auto v = static_cast<size_t>(session.decoder().vocabulary());
+  const auto v = static_cast<size_t>(session_->decoder().vocabulary());
   std::vector<float> wanted(2 * v);
-  session.decoder().forward(rows, matrix(wanted.data(), 2, session.decoder().vocabulary()));
+  session_->decoder().forward(rows, matrix(wanted.data(), 2, session_->decoder().vocabulary()));
   EXPECT_EQ(std::memcmp(wanted.data(), all.data() + v, v * sizeof(float)), 0);
   EXPECT_EQ(std::memcmp(wanted.data() + v, all.data() + 4 * v, v * sizeof(float)), 0);
 }
 
 TEST_P(TinyWhisper, ManyMoreRowsThanTextPositionsRunInOneCall) {
-  const Case c = std::get<1>(GetParam());
-  ThreadPool pool(2);
-  auto model = load_model(kGoldens / "tiny-whisper", c.precision, pool);
-  ASSERT_TRUE(model) << model.error().message();
-  Session session(**model, pool, c.baseline);
-  const EncodedWindow window = session.encode(120);
+  const EncodedWindow window = session_->encode(120);
   const std::vector<int32_t> tokens = {1, 17, 300};
   const std::vector<float> alone = testing::logits_of(window, tokens);
-  const auto v = static_cast<size_t>(session.decoder().vocabulary());
-  const auto count = static_cast<size_t>(session.decoder().max_tokens()) + 5;
+  const auto v = static_cast<size_t>(session_->decoder().vocabulary());
+  const auto count = static_cast<size_t>(session_->decoder().max_tokens()) + 5;
   std::vector<decode::Sequence> sequences;
   std::vector<decode::StepRow> rows;
   for (size_t i = 0; i < count; ++i) {
@@ -249,8 +237,8 @@ TEST_P(TinyWhisper, ManyMoreRowsThanTextPositionsRunInOneCall) {
     }
   }
   std::vector<float> logits(count * v);
-  session.decoder().forward(
-      rows, matrix(logits.data(), static_cast<int64_t>(count), session.decoder().vocabulary()));
+  session_->decoder().forward(
+      rows, matrix(logits.data(), static_cast<int64_t>(count), session_->decoder().vocabulary()));
   for (size_t i = 0; i < count; ++i) {
     ASSERT_EQ(std::memcmp(logits.data() + i * v, alone.data() + 2 * v, v * sizeof(float)), 0) << i;
   }
