@@ -57,7 +57,7 @@ class PackedKeyValues {
 class AttentionScratch {
  public:
   AttentionScratch(int threads, int64_t head_dim, int64_t max_keys);
-  static constexpr int64_t kQueryBlock = 24;  // 4 register tiles of 6 rows.
+  static constexpr int64_t kQueryBlock = kernels::kInt8QueryBlock;
 
   MatrixView<float> scores(int64_t lane, int64_t keys);
   MatrixView<bf16> weights(int64_t lane, int64_t keys);
