@@ -256,7 +256,7 @@ TEST_F(WhisperFormats, APackedFileMustDescribeItsModel) {
     return error(bad);
   };
   for (const char* key : {"architecture", "precision", "config.json", "generation_config.json",
-                          "tokenizer.json", "original_bytes"}) {
+                          "tokenizer", "original_bytes"}) {
     const Error missing = error_with(key, nullptr);
     EXPECT_EQ(missing.code(), Code::kCorrupt) << key;
     EXPECT_THAT(missing.message(), HasSubstr(key));
@@ -268,7 +268,7 @@ TEST_F(WhisperFormats, APackedFileMustDescribeItsModel) {
   // The tensors of another precision.
   EXPECT_EQ(error_with("precision", "fp32").code(), Code::kCorrupt);
   EXPECT_EQ(error_with("config.json", "{}").code(), Code::kCorrupt);
-  EXPECT_EQ(error_with("tokenizer.json", "{").code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("tokenizer", "{").code(), Code::kCorrupt);
   Config wider = tiny_config();
   wider.decoder_layers = 3;
   EXPECT_THAT(error_with("config.json", config_to_json(wider).c_str()).message(),

@@ -26,9 +26,8 @@ struct Model {
   PackedModel packed;
   Weights weights;
   std::optional<io::BpeTokenizer> tokenizer;  // Random test models have none.
-  std::string tokenizer_json;
-  std::string source_format;    // "ct2", "safetensors" or "packed".
-  uint64_t original_bytes = 0;  // Size of the published weights.
+  std::string source_format;                  // "ct2", "safetensors" or "packed".
+  uint64_t original_bytes = 0;                // Size of the published weights.
 
   uint64_t weight_bytes() const;  // In memory, packed.
 };
@@ -40,9 +39,16 @@ struct Model {
 Result<std::unique_ptr<Model>> load_model(const std::filesystem::path& path,
                                           std::optional<Precision> precision, ThreadPool& pool);
 
-// Fills in configuration and tokenizer of the published model whose weights are `source`.
-Result<void> read_description(const io::WeightFile& source, const std::filesystem::path& folder,
-                              Model& model);
+// What a published model's files say beside its weights.
+struct Description {
+  Config config;
+  GenerationConfig generation;
+  std::string tokenizer_json;  // Empty: none.
+};
+
+// The description of the model in `folder` whose weights are `source`.
+Result<Description> read_description(const io::WeightFile& source,
+                                     const std::filesystem::path& folder);
 
 // Writes the model as one packed file, which loads by mapping.
 Result<void> save_packed(const Model& model, const std::filesystem::path& file);
