@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "quintet/core/check.h"
+
 namespace quintet {
 namespace {
 
@@ -77,6 +79,17 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void MappedFile::release(std::span<const std::byte> part) const {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const auto offset = static_cast<size_t>(part.data() - bytes_.data());
+  QT_CHECK(offset <= bytes_.size() && part.size() <= bytes_.size() - offset);
+  const size_t begin = (offset + page - 1) / page * page;
+  const size_t end = (offset + part.size()) / page * page;
+  if (begin >= end) return;
+  // Only a wish: memory that stays is no error.
+  ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, uint64_t max_bytes) {

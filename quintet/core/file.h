@@ -26,6 +26,10 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::filesystem::path& path() const { return path_; }
 
+  // Gives back the memory of the whole pages inside `part`; they are read from the file again where
+  // they are touched. REQUIRES: `part` lies in bytes().
+  void release(std::span<const std::byte> part) const;
+
  private:
   MappedFile(std::filesystem::path path, std::span<const std::byte> bytes)
       : path_(std::move(path)), bytes_(bytes) {}

@@ -75,6 +75,13 @@ TEST(ReadWeights, TensorsOutliveTheirFileWhileACopyLives) {
   EXPECT_THAT(to_f32(*copy.find("a")).value(), ElementsAre(3.0f, 4.0f));
 }
 
+TEST(ReadWeights, ReleasingTouchesNothingButMappedFiles) {
+  std::vector<std::byte> own(3 * 4096, std::byte{7});
+  WeightFile file;
+  file.release(own);
+  EXPECT_EQ(own, std::vector<std::byte>(3 * 4096, std::byte{7}));
+}
+
 TEST(ToF32, EveryTypeKeepsItsValuesAtAnyAddress) {
   const auto converted = [](DType type, const auto& values) {
     // One byte in front moves the numbers off their alignment.

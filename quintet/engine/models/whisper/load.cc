@@ -20,6 +20,7 @@ constexpr const char* kTokenizerJson = "tokenizer.json";
 // Keys of a packed file's metadata.
 constexpr const char* kArchitecture = "architecture";
 constexpr const char* kPrecision = "precision";
+constexpr const char* kLayers = "layers";
 constexpr const char* kConfig = "config.json";
 constexpr const char* kGeneration = "generation_config.json";
 const std::string kTokenizer(io::kTokenizerMetadata);  // Empty: the model has none.
@@ -73,6 +74,7 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, M
                      "; convert the published model again with --precision " +
                      std::string(precision_name(*wanted)));
   }
+  QT_TRY(const std::string layers, packed_field(file, kLayers));
   QT_TRY(const std::string config, packed_field(file, kConfig));
   QT_TRY(const std::string generation, packed_field(file, kGeneration));
   QT_TRY(model.tokenizer, packed_tokenizer(file));
@@ -81,6 +83,7 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, M
   QT_TRY(model.generation, generation_from_json(config, generation));
   model.original_bytes = std::strtoull(original_bytes.c_str(), nullptr, 10);
   model.packed.precision = *precision;
+  QT_TRY(model.packed.plan, plan_from_json(layers, model.config));
   std::erase_if(file.tensors,
                 [](const auto& entry) { return entry.first.starts_with(io::kTokenizerTensors); });
   model.packed.tensors = std::move(file);
@@ -95,7 +98,8 @@ Result<void> load_published(const io::WeightFile& source, const fs::path& path, 
   model.config = description.config;
   model.generation = std::move(description.generation);
   model.original_bytes = source.file_bytes();
-  QT_TRY(model.packed, pack_model(source, model.config, precision, pool));
+  QT_TRY(model.packed,
+         pack_model(source, model.config, precision, default_plan(model.config, precision), pool));
   if (!description.tokenizer_json.empty()) {
     QT_TRY(model.tokenizer, io::BpeTokenizer::parse(description.tokenizer_json, kTokenizerJson));
   }
@@ -161,6 +165,7 @@ Result<void> save_packed(const Model& model, const fs::path& file) {
   return io::write_packed(file,
                           {{kArchitecture, "whisper"},
                            {kPrecision, std::string(precision_name(model.packed.precision))},
+                           {kLayers, plan_to_json(model.packed.plan)},
                            {kConfig, config_to_json(model.config)},
                            {kGeneration, generation_to_json(model.generation)},
                            {kTokenizer, tokenizer},
