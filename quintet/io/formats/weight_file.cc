@@ -4,10 +4,12 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <span>
 #include <system_error>
 #include <utility>
 
+#include "quintet/core/check.h"
 #include "quintet/io/formats/ct2.h"
 #include "quintet/io/formats/packed.h"
 #include "quintet/io/formats/safetensors.h"
@@ -16,6 +18,8 @@
 
 namespace quintet::io {
 namespace {
+
+constexpr size_t kPageBytes = 4096;
 
 struct Format {
   const char* file_name;
@@ -106,6 +110,38 @@ Result<WeightFile> read_weights(const std::filesystem::path& file_or_folder) {
   return Error(
       Code::kUnsupported,
       path.string() + ": not a weight file of a known format, expected one like " + known_names());
+}
+
+Result<AlignedBytes> WeightFile::read_into_memory(ThreadPool& pool) {
+  QT_CHECK_EQ(files.size(), size_t{1});
+  const MappedFile& file = *files.front();
+  size_t begin = file.bytes().size();
+  size_t end = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const auto offset = static_cast<size_t>(tensor.bytes.data() - file.bytes().data());
+    begin = std::min(begin, offset);
+    end = std::max(end, offset + tensor.bytes.size());
+  }
+  begin -= begin % kPageBytes;  // Tensors keep their place within a page.
+  AlignedBytes memory(begin < end ? end - begin : 0);
+
+  // As large as a huge page, so that two threads do not wait for the same one to be cleared.
+  constexpr size_t kBlock = size_t{2} << 20;
+  std::mutex mutex;
+  Result<void> result;
+  pool.parallel_for(static_cast<int64_t>((memory.size() + kBlock - 1) / kBlock), [&](int64_t i) {
+    const size_t at = static_cast<size_t>(i) * kBlock;
+    const size_t size = std::min(kBlock, memory.size() - at);
+    auto read = file.read(begin + at, {memory.data() + at, size});
+    const std::lock_guard lock(mutex);
+    if (!read) result = std::move(read);
+  });
+  QT_TRY_VOID(std::move(result));
+  for (auto& [name, tensor] : tensors) {
+    const auto offset = static_cast<size_t>(tensor.bytes.data() - file.bytes().data());
+    tensor.bytes = {memory.data() + (offset - begin), tensor.bytes.size()};
+  }
+  return memory;
 }
 
 void WeightFile::release(std::span<const std::byte> bytes) const {

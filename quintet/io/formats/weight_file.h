@@ -11,9 +11,11 @@
 #include <string_view>
 #include <vector>
 
+#include "quintet/core/aligned.h"
 #include "quintet/core/file.h"
 #include "quintet/core/result.h"
 #include "quintet/core/tensor.h"
+#include "quintet/core/thread_pool.h"
 
 namespace quintet::io {
 
@@ -36,6 +38,10 @@ struct WeightFile {
   Result<const TensorRef*> require(std::string_view name) const;
   // Size of the files together.
   uint64_t file_bytes() const;
+  // Reads all tensors into memory on huge pages, where they lie from then on, as they lay in the
+  // file. Large models run faster so than mapped (docs/decisions/0012), and start later.
+  // Errors: kIo. REQUIRES: one file.
+  Result<AlignedBytes> read_into_memory(ThreadPool& pool);
   // Gives back the memory that `bytes` take, which lie inside a tensor and are read from the file
   // again where they are touched. Nothing happens to bytes outside the mapped files.
   void release(std::span<const std::byte> bytes) const;

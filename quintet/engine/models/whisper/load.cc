@@ -55,7 +55,8 @@ Result<std::optional<io::BpeTokenizer>> packed_tokenizer(const io::WeightFile& f
   return std::optional(std::move(tokenizer));
 }
 
-Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, Model& model) {
+Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, ThreadPool& pool,
+                         Model& model) {
   QT_TRY(const std::string architecture, packed_field(file, kArchitecture));
   if (architecture != "whisper") {
     return Error(Code::kUnsupported,
@@ -87,6 +88,9 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, M
   std::erase_if(file.tensors,
                 [](const auto& entry) { return entry.first.starts_with(io::kTokenizerTensors); });
   model.packed.tensors = std::move(file);
+  if (huge_pages_offered()) {
+    QT_TRY(model.packed.memory, model.packed.tensors.read_into_memory(pool));
+  }
   return {};
 }
 
@@ -112,7 +116,7 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
   QT_TRY(io::WeightFile source, io::read_weights(path));
   model->source_format = source.format;
   if (source.format == "packed") {
-    QT_TRY_VOID(load_packed(std::move(source), precision, *model));
+    QT_TRY_VOID(load_packed(std::move(source), precision, pool, *model));
   } else {
     QT_TRY_VOID(load_published(source, path, precision.value_or(Precision::kInt8), pool, *model));
   }
