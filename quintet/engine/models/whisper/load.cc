@@ -21,6 +21,7 @@ constexpr const char* kTokenizerJson = "tokenizer.json";
 constexpr const char* kArchitecture = "architecture";
 constexpr const char* kPrecision = "precision";
 constexpr const char* kLayers = "layers";
+constexpr const char* kAccuracyCheck = "accuracy_check";  // Only in files that passed one.
 constexpr const char* kConfig = "config.json";
 constexpr const char* kGeneration = "generation_config.json";
 const std::string kTokenizer(io::kTokenizerMetadata);  // Empty: the model has none.
@@ -82,6 +83,9 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, T
   QT_TRY(const std::string original_bytes, packed_field(file, kOriginalBytes));
   QT_TRY(model.config, config_from_json(config));
   QT_TRY(model.generation, generation_from_json(config, generation));
+  if (const auto check = file.metadata.find(kAccuracyCheck); check != file.metadata.end()) {
+    QT_TRY(model.accuracy_check, accuracy_check_from_json(check->second));
+  }
   model.original_bytes = std::strtoull(original_bytes.c_str(), nullptr, 10);
   model.packed.precision = *precision;
   QT_TRY(model.packed.plan, plan_from_json(layers, model.config));
@@ -95,19 +99,30 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, T
 }
 
 Result<void> load_published(const io::WeightFile& source, const fs::path& path, Precision precision,
-                            ThreadPool& pool, Model& model) {
+                            std::optional<Plan> plan, ThreadPool& pool, Model& model) {
   std::error_code ignored;
   const fs::path folder = fs::is_directory(path, ignored) ? path : path.parent_path();
   QT_TRY(Description description, read_description(source, folder));
   model.config = description.config;
   model.generation = std::move(description.generation);
   model.original_bytes = source.file_bytes();
-  QT_TRY(model.packed,
-         pack_model(source, model.config, precision, default_plan(model.config, precision), pool));
+  if (!plan) plan = default_plan(model.config, precision);
+  QT_TRY(model.packed, pack_model(source, model.config, precision, *std::move(plan), pool));
   if (!description.tokenizer_json.empty()) {
     QT_TRY(model.tokenizer, io::BpeTokenizer::parse(description.tokenizer_json, kTokenizerJson));
   }
   return {};
+}
+
+// What holds for every model, wherever it came from.
+Result<std::unique_ptr<Model>> finish(std::unique_ptr<Model> model) {
+  QT_TRY(model->weights, bind_weights(model->packed, model->config));
+  if (model->tokenizer && model->tokenizer->size() > model->config.vocabulary) {
+    return Error(Code::kCorrupt, "the tokenizer has " + std::to_string(model->tokenizer->size()) +
+                                     " tokens, the model only " +
+                                     std::to_string(model->config.vocabulary));
+  }
+  return model;
 }
 
 Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
@@ -118,15 +133,22 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
   if (source.format == "packed") {
     QT_TRY_VOID(load_packed(std::move(source), precision, pool, *model));
   } else {
-    QT_TRY_VOID(load_published(source, path, precision.value_or(Precision::kInt8), pool, *model));
+    QT_TRY_VOID(
+        load_published(source, path, precision.value_or(Precision::kInt8), {}, pool, *model));
   }
-  QT_TRY(model->weights, bind_weights(model->packed, model->config));
-  if (model->tokenizer && model->tokenizer->size() > model->config.vocabulary) {
-    return Error(Code::kCorrupt, "the tokenizer has " + std::to_string(model->tokenizer->size()) +
-                                     " tokens, the model only " +
-                                     std::to_string(model->config.vocabulary));
+  return finish(std::move(model));
+}
+
+Result<std::unique_ptr<Model>> load_planned(const fs::path& path, Precision precision, Plan plan,
+                                            ThreadPool& pool) {
+  auto model = std::make_unique<Model>();
+  QT_TRY(const io::WeightFile source, io::read_weights(path));
+  model->source_format = source.format;
+  if (source.format == "packed") {
+    return Error(Code::kUnsupported, "is packed already; start from the published weights");
   }
-  return model;
+  QT_TRY_VOID(load_published(source, path, precision, std::move(plan), pool, *model));
+  return finish(std::move(model));
 }
 
 }  // namespace
@@ -151,6 +173,11 @@ Result<std::unique_ptr<Model>> load_model(const fs::path& path, std::optional<Pr
   return load_unnamed(path, precision, pool).with(path.string());
 }
 
+Result<std::unique_ptr<Model>> load_published_model(const fs::path& path, Precision precision,
+                                                    Plan plan, ThreadPool& pool) {
+  return load_planned(path, precision, std::move(plan), pool).with(path.string());
+}
+
 Result<void> save_packed(const Model& model, const fs::path& file) {
   std::vector<io::PackedEntry> entries;
   for (const auto& [name, tensor] : model.packed.tensors.tensors) {
@@ -166,15 +193,18 @@ Result<void> save_packed(const Model& model, const fs::path& file) {
           {.name = entry.name, .dtype = entry.dtype, .shape = entry.shape, .bytes = entry.bytes});
     }
   }
-  return io::write_packed(file,
-                          {{kArchitecture, "whisper"},
-                           {kPrecision, std::string(precision_name(model.packed.precision))},
-                           {kLayers, plan_to_json(model.packed.plan)},
-                           {kConfig, config_to_json(model.config)},
-                           {kGeneration, generation_to_json(model.generation)},
-                           {kTokenizer, tokenizer},
-                           {kOriginalBytes, std::to_string(model.original_bytes)}},
-                          entries);
+  std::map<std::string, std::string, std::less<>> metadata = {
+      {kArchitecture, "whisper"},
+      {kPrecision, std::string(precision_name(model.packed.precision))},
+      {kLayers, plan_to_json(model.packed.plan)},
+      {kConfig, config_to_json(model.config)},
+      {kGeneration, generation_to_json(model.generation)},
+      {kTokenizer, tokenizer},
+      {kOriginalBytes, std::to_string(model.original_bytes)}};
+  if (model.accuracy_check) {
+    metadata.emplace(kAccuracyCheck, accuracy_check_to_json(*model.accuracy_check));
+  }
+  return io::write_packed(file, metadata, entries);
 }
 
 }  // namespace quintet::whisper

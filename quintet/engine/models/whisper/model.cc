@@ -49,7 +49,7 @@ Session::Session(const Model& model, ThreadPool& pool, bool baseline)
     : model_(model),
       scratch_(std::max(model.config.mel_frames(), model.config.text_positions),
                largest_input(model.config), pool.threads(), widest_input(model.config)),
-      runtime_{pool, scratch_, !baseline},
+      runtime_{.pool = pool, .scratch = scratch_, .fuse = !baseline, .observer = model.observer},
       encoder_(model.config, encoder_attention(model.packed.precision, model.config, !baseline),
                pool.threads(), !baseline),
       decoder_(runtime_, model.config, model.weights,
