@@ -71,15 +71,10 @@ Error data_error(const Error& error) {
   return Error(code, error.message());
 }
 
-Result<SpeechInput> item_input(const eval::DataItem& item, const TranscribeOptions& defaults) {
-  if (item.task != eval::Task::kTranscribe || item.audio.size() != 1) {
-    return Error(Code::kUnsupported,
-                 "a speech model is evaluated on {\"audio\", \"text\"} items with one recording "
-                 "each");
-  }
+SpeechInput item_input(const eval::DataItem& item, const TranscribeOptions& defaults) {
   TranscribeOptions options = defaults;
   if (options.language.empty()) options.language = item.language;
-  return SpeechInput{.audio = item.audio.front(), .options = std::move(options)};
+  return {.audio = item.audio.front(), .options = std::move(options)};
 }
 
 void score_item(const eval::DataItem& item, const Transcript& transcript, Evaluation& evaluation) {
@@ -100,9 +95,7 @@ Result<void> score_items(const SpeechModel& model, TranscribeOptions options, co
   options.stop = stop.get_token();
   std::vector<SpeechInput> inputs;
   for (const eval::DataItem& item : evaluation.items) {
-    auto input = item_input(item, options);
-    if (!input) return at_line(input.error(), item);
-    inputs.push_back(*std::move(input));
+    inputs.push_back(item_input(item, options));
   }
   ProgressBar progress(globals);
   Result<void> scored;
@@ -130,9 +123,7 @@ Result<Evaluation> evaluate(const Flags& flags, const Globals& globals) {
     return Error(Code::kInvalidArgument,
                  "--metric \"" + flags.metric + "\" is unknown; there are" + known);
   }
-  auto items = eval::load_data_file(flags.data);
-  if (!items) return data_error(items.error());
-  evaluation.items = *std::move(items);
+  QT_TRY(evaluation.items, eval::load_speech_items(flags.data));
   if (flags.limit > 0 && flags.limit < static_cast<int64_t>(evaluation.items.size())) {
     evaluation.items.resize(static_cast<size_t>(flags.limit));
   }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/accuracy.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "quintet/io/catalogue/store.h"
@@ -31,17 +32,44 @@ json to_json(const std::filesystem::path& path, const io::WeightFile& file) {
           {"tensors", std::move(tensors)}};
 }
 
+std::string text_of(const json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// Formats and reasons, layer by layer; nothing where the file does not tell.
+void print_layers(const std::string& text) {
+  const json layers = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!layers.is_object()) return;
+  std::cout << "  layers:\n";
+  for (const auto& [name, layer] : layers.items()) {
+    std::printf("    %-32s %-5s %s\n", name.c_str(), text_of(layer, "format").c_str(),
+                text_of(layer, "reason").c_str());
+  }
+}
+
+void print_metadata(const io::WeightFile& file) {
+  for (const auto& [key, value] : file.metadata) {
+    const auto precision = file.metadata.find("precision");
+    const auto check = accuracy_check_from_json(value);
+    if (key == "layers") {
+      print_layers(value);
+    } else if (key == "accuracy_check" && check && precision != file.metadata.end()) {
+      print_check(precision->second, *check);
+    } else {
+      const bool shown = value.size() <= kLongestValue;
+      std::cout << "  " << key << ": "
+                << (shown ? value : "(" + std::to_string(value.size()) + " bytes)") << "\n";
+    }
+  }
+}
+
 void print(const std::filesystem::path& path, const io::WeightFile& file) {
   int64_t elements = 0;
   for (const auto& [name, tensor] : file.tensors) elements += element_count(tensor.shape);
   std::cout << path.string() << ": " << file.format << ", " << human_bytes(file.file_bytes())
             << ", " << file.tensors.size() << " tensors, " << elements << " elements\n";
-  for (const auto& [key, value] : file.metadata) {
-    std::cout << "  " << key << ": "
-              << (value.size() > kLongestValue ? "(" + std::to_string(value.size()) + " bytes)"
-                                               : value)
-              << "\n";
-  }
+  print_metadata(file);
   for (const auto& [name, tensor] : file.tensors) {
     std::printf("  %-52s %-5s %-24s %s\n", name.c_str(),
                 std::string(dtype_name(tensor.dtype)).c_str(), shape_string(tensor.shape).c_str(),

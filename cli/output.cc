@@ -16,6 +16,7 @@ int fail(const Error& error) {
   std::string line = error.message();
   std::replace(line.begin(), line.end(), '\n', ' ');
   std::fprintf(stderr, "quintet: %s\n", line.c_str());
+  if (error.code() == Code::kTargetMissed) return 3;
   return error.code() == Code::kInvalidArgument ? 2 : 1;
 }
 

@@ -11,7 +11,8 @@
 
 namespace quintet::cli {
 
-// Prints "quintet: <message>" as one line; returns the exit code: 2 for kInvalidArgument, else 1.
+// Prints "quintet: <message>" as one line; returns the exit code: 2 for kInvalidArgument, 3
+// for kTargetMissed, else 1.
 int fail(const Error& error);
 
 std::string human_bytes(uint64_t bytes);  // "145.2 MB"

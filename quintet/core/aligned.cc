@@ -4,7 +4,9 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <new>
+#include <string>
 
 namespace quintet {
 namespace {
@@ -33,6 +35,15 @@ std::byte* map_huge(size_t bytes) {
 }
 
 }  // namespace
+
+bool huge_pages_offered() {
+  // "always [madvise] never": the brackets show the choice. Without transparent huge pages there is
+  // no such file.
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+  std::string choices;
+  std::getline(file, choices);
+  return !choices.empty() && choices.find("[never]") == std::string::npos;
+}
 
 AlignedBytes::AlignedBytes(size_t bytes) : size_(bytes) {
   if (bytes == 0) return;

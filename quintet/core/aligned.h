@@ -11,6 +11,9 @@ namespace quintet {
 
 inline constexpr size_t kAlignment = 64;  // One cache line, one AVX-512 register.
 
+// Whether the system gives huge pages to programs that ask for them.
+bool huge_pages_offered();
+
 // `bytes` bytes at a 64-byte boundary, zeroed. From 2 MiB on, the block starts at a huge-page
 // boundary, asks the kernel for huge pages, and takes memory only where it is touched.
 class AlignedBytes {

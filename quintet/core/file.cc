@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
+
+#include "quintet/core/check.h"
 
 namespace quintet {
 namespace {
@@ -26,9 +29,9 @@ class Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
   bool ok() const { return fd_ >= 0; }
+  int give_away() { return std::exchange(fd_, -1); }
   int close_now() {
-    const int fd = fd_;
-    fd_ = -1;
+    const int fd = give_away();
     return fd >= 0 ? ::close(fd) : 0;
   }
 
@@ -64,7 +67,7 @@ Result<void> write_all(int fd, std::span<const std::byte> bytes,
 }  // namespace
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   QT_TRY(const int64_t size, regular_file_size(file, path));
   std::span<const std::byte> bytes;
   if (size > 0) {
@@ -72,11 +75,36 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
     if (start == MAP_FAILED) return system_error(path, "cannot map");
     bytes = {static_cast<const std::byte*>(start), static_cast<size_t>(size)};
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes));
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, file.give_away(), bytes));
 }
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  ::close(descriptor_);
+}
+
+Result<void> MappedFile::read(size_t offset, std::span<std::byte> out) const {
+  QT_CHECK(offset <= bytes_.size() && out.size() <= bytes_.size() - offset);
+  while (!out.empty()) {
+    const ssize_t n = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_error(path_, "cannot read");
+    if (n == 0) return Error(Code::kIo, path_.string() + ": has become shorter while it was read");
+    offset += static_cast<size_t>(n);
+    out = out.subspan(static_cast<size_t>(n));
+  }
+  return {};
+}
+
+void MappedFile::release(std::span<const std::byte> part) const {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const auto offset = static_cast<size_t>(part.data() - bytes_.data());
+  QT_CHECK(offset <= bytes_.size() && part.size() <= bytes_.size() - offset);
+  const size_t begin = (offset + page - 1) / page * page;
+  const size_t end = (offset + part.size()) / page * page;
+  if (begin >= end) return;
+  // Only a wish: memory that stays is no error.
+  ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, uint64_t max_bytes) {

@@ -26,10 +26,19 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::filesystem::path& path() const { return path_; }
 
+  // Reads the bytes from `offset` on into `out`, past the mapping. Threads: any number at a time.
+  // Errors: kIo, also where the file has become shorter. REQUIRES: they lie in bytes().
+  Result<void> read(size_t offset, std::span<std::byte> out) const;
+
+  // Gives back the memory of the whole pages inside `part`; they are read from the file again where
+  // they are touched. REQUIRES: `part` lies in bytes().
+  void release(std::span<const std::byte> part) const;
+
  private:
-  MappedFile(std::filesystem::path path, std::span<const std::byte> bytes)
-      : path_(std::move(path)), bytes_(bytes) {}
+  MappedFile(std::filesystem::path path, int descriptor, std::span<const std::byte> bytes)
+      : path_(std::move(path)), descriptor_(descriptor), bytes_(bytes) {}
   std::filesystem::path path_;
+  int descriptor_;
   std::span<const std::byte> bytes_;
 };
 

@@ -55,6 +55,17 @@ TEST_F(File, AnEmptyFileIsReadAndMapped) {
   EXPECT_TRUE((*MappedFile::open(path))->bytes().empty());
 }
 
+TEST_F(File, ReleasedPagesAreReadAgain) {
+  std::string content(5 * 4096 + 100, 'a');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 7);
+  const auto mapped = *MappedFile::open(write("a", content));
+  EXPECT_EQ(text(mapped->bytes()), content);
+  mapped->release(mapped->bytes());
+  mapped->release(mapped->bytes().subspan(3, 4096));  // No whole page inside.
+  mapped->release(mapped->bytes().last(0));
+  EXPECT_EQ(text(mapped->bytes()), content);
+}
+
 TEST_F(File, AMappingOutlivesItsNameAndItsSuccessor) {
   const fs::path path = write("a", "old");
   const auto mapped = MappedFile::open(path);

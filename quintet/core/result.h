@@ -23,6 +23,7 @@ enum class Code : uint8_t {
   kDeadline,         // The deadline passed.
   kCancelled,        // The caller asked to stop.
   kUnavailable,      // Try again later.
+  kTargetMissed,     // Done as asked, but the result is not as good as it was to be.
   kInternal,         // A defect of this program.
 };
 

@@ -111,6 +111,21 @@ Result<std::vector<DataItem>> load_data_file(const std::filesystem::path& path,
   return parse_data_file(text, path.string(), path.parent_path(), limits);
 }
 
+Result<std::vector<DataItem>> load_speech_items(const std::filesystem::path& path) {
+  auto items = load_data_file(path);
+  if (!items && items.error().code() == Code::kInvalidArgument) {
+    return Error(Code::kCorrupt, items.error().message());
+  }
+  if (!items) return items;
+  for (const DataItem& item : *items) {
+    if (item.task == Task::kTranscribe && item.audio.size() == 1) continue;
+    return Error(Code::kUnsupported, path.string() + ": line " + std::to_string(item.line) +
+                                         ": a speech model is evaluated on {\"audio\", \"text\"} "
+                                         "items with one recording each");
+  }
+  return items;
+}
+
 std::vector<int64_t> groups_by_media(std::span<const DataItem> items) {
   std::unordered_map<std::string, int64_t> groups;
   std::vector<int64_t> out;

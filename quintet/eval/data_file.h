@@ -49,6 +49,11 @@ Result<std::vector<DataItem>> parse_data_file(std::string_view text, std::string
 Result<std::vector<DataItem>> load_data_file(const std::filesystem::path& path,
                                              const DataFileLimits& limits = {});
 
+// The same for data that a speech model is judged on: one recording and its text in every item.
+// Errors also: kUnsupported for other items; kCorrupt instead of kInvalidArgument, because what is
+// wrong in a data file is the file's fault, not that of the caller.
+Result<std::vector<DataItem>> load_speech_items(const std::filesystem::path& path);
+
 // A number for each item; items about the same first picture or recording share it. What
 // bootstrap_interval draws.
 std::vector<int64_t> groups_by_media(std::span<const DataItem> items);

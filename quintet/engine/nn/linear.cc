@@ -213,6 +213,7 @@ void linear(Runtime& run, const Linear& layer, MatrixView<const float> x, Matrix
              y);
     return;
   }
+  if (run.observer != nullptr) run.observer->see(layer, x);
   if (!options.add) {
     multiply_unfused(run, layer, x, y, y, options);
     return;

@@ -48,6 +48,16 @@ class InputScratch {
   AlignedArray<int32_t> lane_sums_;  // [lanes, kFewRows, 1 + max_width / group]
 };
 
+struct Linear;
+
+// Sees what goes into every linear layer of a run without fusion.
+class LinearObserver {
+ public:
+  virtual ~LinearObserver() = default;
+  // Shapes: x [T, K]; rows may overlap. Threads: one call at a time for one run.
+  virtual void see(const Linear& layer, MatrixView<const float> x) = 0;
+};
+
 struct Runtime {
   ThreadPool& pool;
   InputScratch& scratch;
@@ -55,6 +65,7 @@ struct Runtime {
   bool fuse = true;
   // Gets a span for each operator; null: none.
   trace::Recorder* trace = nullptr;
+  LinearObserver* observer = nullptr;  // Null: nobody looks. Not asked where `fuse` is true.
 };
 
 }  // namespace quintet::nn

@@ -6,6 +6,7 @@
 
 #include "quintet/engine/models/whisper/model.h"
 #include "quintet/engine/speech/batch_transcriber.h"
+#include "quintet/engine/speech/make_speech_model.h"
 #include "quintet/engine/speech/recording.h"
 #include "quintet/engine/speech/speech_context.h"
 #include "quintet/engine/speech/stopwatch.h"
@@ -43,6 +44,19 @@ struct SpeechModel::Impl {
             load_milliseconds};
   }
 
+  // What follows from the model. Errors: kNotFound, kCorrupt.
+  Result<void> finish() {
+    if (!model->tokenizer) return Error(Code::kNotFound, "tokenizer.json is missing");
+    QT_TRY(vocabulary, speech::Vocabulary::from(*model->tokenizer, model->generation));
+    if (vocabulary.first_timestamp >= model->config.vocabulary) {
+      return Error(Code::kCorrupt, "none of the model's " +
+                                       std::to_string(model->config.vocabulary) +
+                                       " tokens is a timestamp");
+    }
+    mel = std::make_unique<kernels::MelFilter>(model->config.mel_bins);
+    return {};
+  }
+
   LoadOptions options;
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<whisper::Model> model;
@@ -77,24 +91,20 @@ Result<SpeechModel> SpeechModel::load_file(const std::filesystem::path& path,
   }
   auto impl = std::make_unique<Impl>(options);
   QT_TRY(impl->model, whisper::load_model(path, precision, *impl->pool));
-  if (!impl->model->tokenizer) {
-    return Error(Code::kNotFound, path.string() + ": tokenizer.json is missing");
-  }
-  const auto vocabulary =
-      speech::Vocabulary::from(*impl->model->tokenizer, impl->model->generation);
-  if (!vocabulary) return Error(vocabulary.error()).with(path.string());
-  if (vocabulary->first_timestamp >= impl->model->config.vocabulary) {
-    return Error(Code::kCorrupt, path.string() + ": none of the model's " +
-                                     std::to_string(impl->model->config.vocabulary) +
-                                     " tokens is a timestamp");
-  }
-  impl->vocabulary = *vocabulary;
-  impl->mel = std::make_unique<kernels::MelFilter>(impl->model->config.mel_bins);
+  QT_TRY_VOID(impl->finish().with(path.string()));
   if (!options.voice_activity.empty()) {
     QT_TRY(const std::filesystem::path network, io::find_model(options.voice_activity));
     QT_TRY(impl->voice_activity, speech::VoiceActivity::load(network));
   }
   impl->load_milliseconds = speech::milliseconds_since(started);
+  return SpeechModel(std::move(impl));
+}
+
+Result<SpeechModel> make_speech_model(std::unique_ptr<whisper::Model> model,
+                                      const LoadOptions& options) {
+  auto impl = std::make_unique<SpeechModel::Impl>(options);
+  impl->model = std::move(model);
+  QT_TRY_VOID(impl->finish());
   return SpeechModel(std::move(impl));
 }
 

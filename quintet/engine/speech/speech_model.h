@@ -17,6 +17,10 @@
 
 namespace quintet {
 
+namespace whisper {
+struct Model;
+}
+
 struct LoadOptions {
   // Unset: that of a packed file; otherwise int8, whose word error rate stays within a point of
   // float32 (docs/performance.md).
@@ -83,6 +87,8 @@ class SpeechModel {
   std::vector<std::string> languages() const;
 
  private:
+  friend Result<SpeechModel> make_speech_model(std::unique_ptr<whisper::Model> model,
+                                               const LoadOptions& options);
   struct Impl;
   Result<Transcript> transcribe_one(AudioInput audio, const TranscribeOptions& options) const;
   explicit SpeechModel(std::unique_ptr<Impl> impl);

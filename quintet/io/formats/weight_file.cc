@@ -1,17 +1,25 @@
 #include "quintet/io/formats/weight_file.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
+#include <functional>
+#include <mutex>
 #include <span>
 #include <system_error>
 #include <utility>
 
+#include "quintet/core/check.h"
 #include "quintet/io/formats/ct2.h"
 #include "quintet/io/formats/packed.h"
 #include "quintet/io/formats/safetensors.h"
 #include "quintet/io/formats/tensor_table.h"
+#include "quintet/kernels/quantize/quantize.h"
 
 namespace quintet::io {
 namespace {
+
+constexpr size_t kPageBytes = 4096;
 
 struct Format {
   const char* file_name;
@@ -45,17 +53,29 @@ Result<std::filesystem::path> find_in_folder(const std::filesystem::path& folder
 }
 
 template <typename Stored, typename Convert>
-std::vector<float> convert_all(std::span<const std::byte> bytes, Convert convert) {
-  std::vector<float> out(bytes.size() / sizeof(Stored));
-  for (size_t i = 0; i < out.size(); ++i) {
+void convert_all(std::span<const std::byte> bytes, float* out, Convert convert) {
+  for (size_t i = 0; i < bytes.size() / sizeof(Stored); ++i) {
     out[i] = convert(load_le<Stored>(bytes, i * sizeof(Stored)));
   }
-  return out;
 }
 
 template <typename Stored>
-std::vector<float> cast_all(std::span<const std::byte> bytes) {
-  return convert_all<Stored>(bytes, [](Stored x) { return static_cast<float>(x); });
+void cast_all(std::span<const std::byte> bytes, float* out) {
+  convert_all<Stored>(bytes, out, [](Stored x) { return static_cast<float>(x); });
+}
+
+// By the vector kernels, which want their input aligned: in pieces that stay in L1.
+template <typename Stored, typename Convert>
+void convert_in_pieces(std::span<const std::byte> bytes, float* out, Convert convert) {
+  std::array<Stored, 2048> piece;
+  while (!bytes.empty()) {
+    const auto part = bytes.first(std::min(bytes.size(), sizeof(piece)));
+    std::memcpy(piece.data(), part.data(), part.size());
+    const size_t count = part.size() / sizeof(Stored);
+    convert(piece.data(), out, static_cast<int64_t>(count));
+    out += count;
+    bytes = bytes.subspan(part.size());
+  }
 }
 
 }  // namespace
@@ -92,27 +112,74 @@ Result<WeightFile> read_weights(const std::filesystem::path& file_or_folder) {
       path.string() + ": not a weight file of a known format, expected one like " + known_names());
 }
 
+Result<AlignedBytes> WeightFile::read_into_memory(ThreadPool& pool) {
+  QT_CHECK_EQ(files.size(), size_t{1});
+  const MappedFile& file = *files.front();
+  size_t begin = file.bytes().size();
+  size_t end = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const auto offset = static_cast<size_t>(tensor.bytes.data() - file.bytes().data());
+    begin = std::min(begin, offset);
+    end = std::max(end, offset + tensor.bytes.size());
+  }
+  begin -= begin % kPageBytes;  // Tensors keep their place within a page.
+  AlignedBytes memory(begin < end ? end - begin : 0);
+
+  // As large as a huge page, so that two threads do not wait for the same one to be cleared.
+  constexpr size_t kBlock = size_t{2} << 20;
+  std::mutex mutex;
+  Result<void> result;
+  pool.parallel_for(static_cast<int64_t>((memory.size() + kBlock - 1) / kBlock), [&](int64_t i) {
+    const size_t at = static_cast<size_t>(i) * kBlock;
+    const size_t size = std::min(kBlock, memory.size() - at);
+    auto read = file.read(begin + at, {memory.data() + at, size});
+    const std::lock_guard lock(mutex);
+    if (!read) result = std::move(read);
+  });
+  QT_TRY_VOID(std::move(result));
+  for (auto& [name, tensor] : tensors) {
+    const auto offset = static_cast<size_t>(tensor.bytes.data() - file.bytes().data());
+    tensor.bytes = {memory.data() + (offset - begin), tensor.bytes.size()};
+  }
+  return memory;
+}
+
+void WeightFile::release(std::span<const std::byte> bytes) const {
+  for (const auto& file : files) {
+    const std::span<const std::byte> all = file->bytes();
+    const std::less_equal<const std::byte*> up_to;
+    if (up_to(all.data(), bytes.data()) &&
+        up_to(bytes.data() + bytes.size(), all.data() + all.size())) {
+      file->release(bytes);
+    }
+  }
+}
+
+void to_f32(DType dtype, std::span<const std::byte> bytes, float* out) {
+  switch (dtype) {
+    case DType::kF32: return cast_all<float>(bytes, out);
+    case DType::kF64: return cast_all<double>(bytes, out);
+    case DType::kF16: return convert_in_pieces<uint16_t>(bytes, out, kernels::f16_to_f32_array);
+    case DType::kBF16: return convert_in_pieces<bf16>(bytes, out, kernels::bf16_to_f32_array);
+    case DType::kI8: return cast_all<int8_t>(bytes, out);
+    case DType::kU8: return cast_all<uint8_t>(bytes, out);
+    case DType::kI16: return cast_all<int16_t>(bytes, out);
+    case DType::kI32: return cast_all<int32_t>(bytes, out);
+    case DType::kI64: return cast_all<int64_t>(bytes, out);
+    case DType::kBool:
+      return convert_all<uint8_t>(bytes, out, [](uint8_t x) { return x != 0 ? 1.0f : 0.0f; });
+  }
+}
+
 Result<std::vector<float>> to_f32(const TensorRef& tensor) {
-  const std::span<const std::byte> bytes = tensor.bytes;
-  if (tensor_bytes(tensor.dtype, tensor.shape) != bytes.size()) {
+  if (tensor_bytes(tensor.dtype, tensor.shape) != tensor.bytes.size()) {
     return Error(Code::kInvalidArgument, "a tensor of shape " + shape_string(tensor.shape) +
-                                             " cannot have " + std::to_string(bytes.size()) +
+                                             " cannot have " + std::to_string(tensor.bytes.size()) +
                                              " bytes");
   }
-  switch (tensor.dtype) {
-    case DType::kF32: return cast_all<float>(bytes);
-    case DType::kF64: return cast_all<double>(bytes);
-    case DType::kF16: return convert_all<uint16_t>(bytes, f16_to_f32);
-    case DType::kBF16: return convert_all<bf16>(bytes, bf16_to_f32);
-    case DType::kI8: return cast_all<int8_t>(bytes);
-    case DType::kU8: return cast_all<uint8_t>(bytes);
-    case DType::kI16: return cast_all<int16_t>(bytes);
-    case DType::kI32: return cast_all<int32_t>(bytes);
-    case DType::kI64: return cast_all<int64_t>(bytes);
-    case DType::kBool:
-      return convert_all<uint8_t>(bytes, [](uint8_t x) { return x != 0 ? 1.0f : 0.0f; });
-  }
-  return Error(Code::kInternal, "a tensor has an unknown element type");
+  std::vector<float> out(static_cast<size_t>(element_count(tensor.shape)));
+  to_f32(tensor.dtype, tensor.bytes, out.data());
+  return out;
 }
 
 Result<int64_t> scalar_int(const TensorRef& tensor) {

@@ -75,6 +75,48 @@ TEST(ReadWeights, TensorsOutliveTheirFileWhileACopyLives) {
   EXPECT_THAT(to_f32(*copy.find("a")).value(), ElementsAre(3.0f, 4.0f));
 }
 
+TEST(ReadWeights, TensorsReadIntoMemoryAreTheSameAndOutliveTheirFile) {
+  const TemporaryFolder folder;
+  std::vector<std::byte> large(5 << 20);
+  for (size_t i = 0; i < large.size(); ++i) large[i] = static_cast<std::byte>(i * i >> 7);
+  const auto size = static_cast<int64_t>(large.size());
+  const std::span<const std::byte> bytes = large;
+  ASSERT_TRUE(write_packed(folder / "m.qnt", {},
+                           std::vector<PackedEntry>{{"small", DType::kU8, {3}, bytes.first(3)},
+                                                    {"empty", DType::kU8, {0}, {}},
+                                                    {"large", DType::kU8, {size}, bytes}}));
+  ThreadPool pool(3);
+  WeightFile file = *read_weights(folder / "m.qnt");
+  const auto memory = file.read_into_memory(pool);
+  ASSERT_TRUE(memory) << memory.error().message();
+  std::filesystem::resize_file(folder / "m.qnt", 0);
+  for (const auto& [name, tensor] : file.tensors) {
+    EXPECT_TRUE(std::ranges::equal(tensor.bytes, bytes.first(tensor.bytes.size()))) << name;
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.bytes.data()) % 64, 0u) << name;
+  }
+}
+
+TEST(ReadWeights, AFileThatShrinksIsAnErrorWhileItIsRead) {
+  const TemporaryFolder folder;
+  const std::vector<std::byte> bytes(1 << 20);
+  ASSERT_TRUE(write_packed(folder / "m.qnt", {},
+                           std::vector<PackedEntry>{{"t", DType::kU8, {1 << 20}, bytes}}));
+  ThreadPool pool(2);
+  WeightFile file = *read_weights(folder / "m.qnt");
+  std::filesystem::resize_file(folder / "m.qnt", 5000);
+  const auto memory = file.read_into_memory(pool);
+  ASSERT_FALSE(memory);
+  EXPECT_EQ(memory.error().code(), Code::kIo);
+  EXPECT_NE(memory.error().message().find("has become shorter"), std::string::npos);
+}
+
+TEST(ReadWeights, ReleasingTouchesNothingButMappedFiles) {
+  std::vector<std::byte> own(3 * 4096, std::byte{7});
+  WeightFile file;
+  file.release(own);
+  EXPECT_EQ(own, std::vector<std::byte>(3 * 4096, std::byte{7}));
+}
+
 TEST(ToF32, EveryTypeKeepsItsValuesAtAnyAddress) {
   const auto converted = [](DType type, const auto& values) {
     // One byte in front moves the numbers off their alignment.

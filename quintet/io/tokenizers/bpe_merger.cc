@@ -1,13 +1,12 @@
 #include "quintet/io/tokenizers/bpe_merger.h"
 
+#include <algorithm>
+#include <numeric>
 #include <queue>
+#include <tuple>
 
 namespace quintet::io {
 namespace {
-
-uint64_t pair_key(int32_t left, int32_t right) {
-  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
-}
 
 // One token of the word as merged so far; a doubly linked list in an array.
 struct Symbol {
@@ -29,34 +28,50 @@ struct Candidate {
   }
 };
 
+// The index of the rule for the two, or -1.
+int64_t find_rule(const MergeTable<ArrayView>& table, int32_t left, int32_t right) {
+  const auto l = static_cast<size_t>(left);
+  const auto first = table.right.begin() + table.merge_begin[l];
+  const auto last = table.right.begin() + table.merge_begin[l + 1];
+  const auto found = std::lower_bound(first, last, right);
+  return found == last || *found != right ? -1 : found - table.right.begin();
+}
+
 }  // namespace
 
-// splitmix64's finaliser: neighbouring ids must not share buckets.
-size_t BpeMerger::Hash::operator()(uint64_t key) const {
-  key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9u;
-  key = (key ^ (key >> 27)) * 0x94d049bb133111ebu;
-  return key ^ (key >> 31);
+MergeTable<OwnedArray> build_merge_table(std::span<const Merge> merges, int32_t ids) {
+  std::vector<int32_t> order(merges.size());  // By left, right, and the last of equals first.
+  std::iota(order.begin(), order.end(), 0);
+  const auto key = [&](int32_t i) {
+    const Merge& merge = merges[static_cast<size_t>(i)];
+    return std::tuple(merge.left, merge.right, -i);
+  };
+  std::ranges::sort(order, {}, key);
+
+  MergeTable<OwnedArray> table;
+  table.merge_begin.reserve(static_cast<size_t>(ids) + 1);
+  const Merge* previous = nullptr;
+  for (const int32_t i : order) {
+    const Merge& merge = merges[static_cast<size_t>(i)];
+    if (previous != nullptr && previous->left == merge.left && previous->right == merge.right)
+      continue;
+    previous = &merge;
+    const auto rule = static_cast<int32_t>(table.right.size());
+    while (std::ssize(table.merge_begin) <= merge.left) table.merge_begin.push_back(rule);
+    table.right.push_back(merge.right);
+    table.rank.push_back(i);
+    table.merged.push_back(merge.merged);
+  }
+  table.merge_begin.resize(static_cast<size_t>(ids) + 1, static_cast<int32_t>(table.right.size()));
+  return table;
 }
 
-BpeMerger::BpeMerger(const std::array<int32_t, 256>& byte_ids, std::span<const Merge> merges)
-    : byte_ids_(byte_ids) {
-  rules_.reserve(merges.size());
-  int32_t rank = 0;
-  for (const Merge& merge : merges)
-    rules_.insert_or_assign(pair_key(merge.left, merge.right), Rule{rank++, merge.merged});
-}
-
-const BpeMerger::Rule* BpeMerger::rule(int32_t left, int32_t right) const {
-  const auto found = rules_.find(pair_key(left, right));
-  return found == rules_.end() ? nullptr : &found->second;
-}
-
-void BpeMerger::merge(std::string_view word, int32_t unknown_id,
-                      std::vector<int32_t>& tokens) const {
+void merge_word(const MergeTable<ArrayView>& table, std::string_view word, int32_t unknown_id,
+                std::vector<int32_t>& tokens) {
   std::vector<Symbol> symbols;
   symbols.reserve(word.size());
   for (const char byte : word) {
-    const int32_t id = byte_ids_[static_cast<unsigned char>(byte)];
+    const int32_t id = table.byte_ids[static_cast<unsigned char>(byte)];
     if (id < 0 && unknown_id < 0) continue;
     const auto at = static_cast<int64_t>(symbols.size());
     symbols.push_back({id < 0 ? unknown_id : id, at - 1, at + 1});
@@ -70,7 +85,10 @@ void BpeMerger::merge(std::string_view word, int32_t unknown_id,
     if (left < 0 || right >= count) return;
     const int32_t a = symbol(left).id;
     const int32_t b = symbol(right).id;
-    if (const Rule* r = rule(a, b)) queue.push({r->rank, left, a, b, r->merged});
+    const int64_t rule = find_rule(table, a, b);
+    if (rule < 0) return;
+    const auto r = static_cast<size_t>(rule);
+    queue.push({table.rank[r], left, a, b, table.merged[r]});
   };
   for (int64_t i = 0; i + 1 < count; ++i) offer(i, i + 1);
 

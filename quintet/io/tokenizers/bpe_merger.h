@@ -1,47 +1,42 @@
 // The merging step of byte-pair encoding: from the bytes of a word to its tokens.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "quintet/io/tokenizers/added_tokens.h"
 
 namespace quintet::io {
 
-// Threads: const methods are safe concurrently.
-class BpeMerger {
- public:
-  struct Merge {
-    int32_t left = 0;
-    int32_t right = 0;
-    int32_t merged = 0;
-  };
-
-  BpeMerger() = default;
-  // `byte_ids`: the token of each byte alone, -1 where there is none. `merges`: the first goes
-  // first; of equal pairs the last counts.
-  BpeMerger(const std::array<int32_t, 256>& byte_ids, std::span<const Merge> merges);
-
-  // Appends the tokens of `word`. Of all pairs that can merge, the earliest in the list does, of
-  // equal ones the leftmost, until none can. Bytes without a token become `unknown_id`, or nothing
-  // where that is negative.
-  // Cost: O(n log n) in the bytes of the word.
-  void merge(std::string_view word, int32_t unknown_id, std::vector<int32_t>& tokens) const;
-
- private:
-  struct Rule {
-    int32_t rank = 0;
-    int32_t merged = 0;
-  };
-  struct Hash {
-    size_t operator()(uint64_t key) const;
-  };
-  const Rule* rule(int32_t left, int32_t right) const;
-
-  std::array<int32_t, 256> byte_ids_{};
-  std::unordered_map<uint64_t, Rule, Hash> rules_;
+// The rules in flat arrays: those whose left token is i stand at merge_begin[i] up to, not
+// including, merge_begin[i + 1], in rising order of their right token.
+template <template <typename> typename Array>
+struct MergeTable {
+  Array<int32_t> byte_ids;     // [256]: the token of each byte alone, -1 where there is none.
+  Array<int32_t> merge_begin;  // [ids + 1]
+  Array<int32_t> right;        // [rules]
+  Array<int32_t> rank;         // [rules]: the lowest goes first.
+  Array<int32_t> merged;       // [rules]: the token that both become.
 };
+
+struct Merge {
+  int32_t left = 0;
+  int32_t right = 0;
+  int32_t merged = 0;
+};
+
+// `merges`: the first goes first; of equal pairs the last counts. byte_ids stays empty.
+// REQUIRES: tokens are from 0 to ids - 1.
+MergeTable<OwnedArray> build_merge_table(std::span<const Merge> merges, int32_t ids);
+
+// Appends the tokens of `word`. Of all pairs that can merge, the earliest in the list does, of
+// equal ones the leftmost, until none can. Bytes without a token become `unknown_id`, or nothing
+// where that is negative.
+// REQUIRES: the arrays are as MergeTable says, tokens and `unknown_id` below ids.
+// Cost: O(n log n) in the bytes of the word.
+void merge_word(const MergeTable<ArrayView>& table, std::string_view word, int32_t unknown_id,
+                std::vector<int32_t>& tokens);
 
 }  // namespace quintet::io

@@ -8,36 +8,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "quintet/core/result.h"
-#include "quintet/io/tokenizers/added_tokens.h"
-#include "quintet/io/tokenizers/split_pattern.h"
-#include "quintet/io/tokenizers/unicode.h"
+#include "quintet/io/tokenizers/bpe_definition.h"
+#include "quintet/io/tokenizers/bpe_tables.h"
 
 namespace quintet::io {
-
-// What a tokenizer consists of, whatever file it came from. Text goes through the members in the
-// order in which they stand here, from `normalizers` on.
-struct BpeDefinition {
-  struct Split {
-    std::string pattern;
-    SplitPattern::Options options;
-  };
-
-  std::vector<std::pair<std::string, int32_t>> vocabulary;  // Tokens in the byte-level alphabet.
-  std::vector<std::pair<std::string, std::string>>
-      merges;  // In the alphabet; the first goes first.
-  std::vector<AddedToken> added_tokens;
-  std::string unknown_token;  // For bytes that the vocabulary lacks; empty: they are dropped.
-
-  std::vector<NormalForm> normalizers;
-  std::vector<Split> splits;      // Each applies to the pieces of the one before.
-  bool add_prefix_space = false;  // Puts a space before each piece that does not begin with one.
-  bool gpt2_split = false;        // Last, GPT-2's split into words.
-  bool ignore_merges = false;     // A piece that is in the vocabulary is one token, merges or not.
-};
 
 enum class SpecialTokens { kKeep, kSkip };
 
@@ -52,6 +29,8 @@ class BpeTokenizer {
   static Result<BpeTokenizer> load(const std::filesystem::path& path);
   // Errors: as for parse.
   static Result<BpeTokenizer> build(const BpeDefinition& definition, std::string_view name);
+  // Over tables that were built or mapped. Errors: kUnsupported where a pattern does not compile.
+  static Result<BpeTokenizer> open(BpeTables tables);
 
   // The tokens of `text`. Added tokens are recognised where the text has them literally; nothing
   // is put before or behind (no post-processor). Any bytes will do: what is not valid UTF-8
@@ -73,10 +52,13 @@ class BpeTokenizer {
   // The largest id + 1.
   int64_t size() const;
 
+  // What it works on, for writing to a packed file.
+  const BpeTables& tables() const;
+
  private:
-  struct Tables;
-  explicit BpeTokenizer(std::shared_ptr<const Tables> tables);
-  std::shared_ptr<const Tables> tables_;
+  struct Impl;
+  explicit BpeTokenizer(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> impl_;
 };
 
 }  // namespace quintet::io

@@ -1,9 +1,12 @@
 // Splitting of text at the matches of a pattern that a tokenizer file brings.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "quintet/core/result.h"
@@ -18,6 +21,13 @@ enum class SplitBehavior {
   kMergedWithNext,      // Joined to the piece after.
   kContiguous,          // A piece each run of adjoining matches.
 };
+
+inline constexpr std::array<std::pair<std::string_view, SplitBehavior>, 5> kSplitBehaviorNames = {
+    {{"Removed", SplitBehavior::kRemoved},
+     {"Isolated", SplitBehavior::kIsolated},
+     {"MergedWithPrevious", SplitBehavior::kMergedWithPrevious},
+     {"MergedWithNext", SplitBehavior::kMergedWithNext},
+     {"Contiguous", SplitBehavior::kContiguous}}};
 
 enum class PatternSyntax { kRegex, kLiteral };
 
@@ -51,6 +61,12 @@ class SplitPattern {
 
   std::unique_ptr<const Compiled> compiled_;
   Options options_;
+};
+
+// A pattern that is not compiled yet.
+struct SplitRule {
+  std::string pattern;
+  SplitPattern::Options options;
 };
 
 }  // namespace quintet::io

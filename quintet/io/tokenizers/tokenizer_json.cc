@@ -98,12 +98,7 @@ Result<void> read_added_tokens(const Json& list, BpeDefinition& out) {
 
 Result<void> read_normalizer(const Json& normalizer, BpeDefinition& out) {
   QT_TRY(const std::string type, string_field(normalizer, "type"));
-  constexpr std::array<std::pair<std::string_view, NormalForm>, 4> kForms = {
-      {{"NFC", NormalForm::kNfc},
-       {"NFD", NormalForm::kNfd},
-       {"NFKC", NormalForm::kNfkc},
-       {"NFKD", NormalForm::kNfkd}}};
-  for (const auto& [name, form] : kForms) {
+  for (const auto& [name, form] : kNormalFormNames) {
     if (type != name) continue;
     out.normalizers.push_back(form);
     return {};
@@ -114,19 +109,13 @@ Result<void> read_normalizer(const Json& normalizer, BpeDefinition& out) {
 
 Result<SplitBehavior> read_behavior(const Json& step) {
   QT_TRY(const std::string name, string_field(step, "behavior"));
-  constexpr std::array<std::pair<std::string_view, SplitBehavior>, 5> kBehaviors = {
-      {{"Removed", SplitBehavior::kRemoved},
-       {"Isolated", SplitBehavior::kIsolated},
-       {"MergedWithPrevious", SplitBehavior::kMergedWithPrevious},
-       {"MergedWithNext", SplitBehavior::kMergedWithNext},
-       {"Contiguous", SplitBehavior::kContiguous}}};
-  for (const auto& [known, behavior] : kBehaviors)
+  for (const auto& [known, behavior] : kSplitBehaviorNames)
     if (name == known) return behavior;
   return unsupported("behavior " + in_quotes(name));
 }
 
 Result<void> read_split(const Json& step, BpeDefinition& out) {
-  BpeDefinition::Split split;
+  SplitRule split;
   const Json& pattern = member(step, "pattern");
   const bool is_regex = member(pattern, "Regex").is_string();
   if (!is_regex && !member(pattern, "String").is_string())

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "quintet/core/result.h"
-#include "quintet/io/tokenizers/bpe_tokenizer.h"
+#include "quintet/io/tokenizers/bpe_definition.h"
 
 namespace quintet::io {
 

@@ -121,4 +121,17 @@ std::string normalize_unicode(std::string_view text, NormalForm form) {
   return std::string(reinterpret_cast<const char*>(mapped), static_cast<size_t>(bytes));
 }
 
+std::string normalize_valid_parts(std::string_view text, std::span<const NormalForm> forms) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t valid = valid_utf8_bytes(text, at);
+    std::string run(text.substr(at, valid));
+    for (const NormalForm form : forms) run = normalize_unicode(run, form);
+    out += run;
+    at += valid;
+    if (at < text.size()) out += text[at++];
+  }
+  return out;
+}
+
 }  // namespace quintet::io

@@ -1,9 +1,12 @@
 // UTF-8 and Unicode properties, for tokenizers and text metrics.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace quintet::io {
 
@@ -39,7 +42,16 @@ std::string to_lower(std::string_view text);
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 
+inline constexpr std::array<std::pair<std::string_view, NormalForm>, 4> kNormalFormNames = {
+    {{"NFC", NormalForm::kNfc},
+     {"NFD", NormalForm::kNfd},
+     {"NFKC", NormalForm::kNfkc},
+     {"NFKD", NormalForm::kNfkd}}};
+
 // REQUIRES: `text` is valid UTF-8; what is not comes back as it is.
 std::string normalize_unicode(std::string_view text, NormalForm form);
+
+// All of `forms`, one after the other. Bytes that are not UTF-8 stay, and nothing joins over them.
+std::string normalize_valid_parts(std::string_view text, std::span<const NormalForm> forms);
 
 }  // namespace quintet::io

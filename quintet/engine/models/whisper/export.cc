@@ -109,7 +109,6 @@ Result<nlohmann::json> token_ids(const std::string& tokenizer_json) {
 
 Result<void> export_hugging_face(const fs::path& source, const fs::path& folder, DType dtype) {
   const auto write = [&]() -> Result<void> {
-    Model model;
     QT_TRY(const io::WeightFile weights, io::read_weights(source));
     if (weights.format == "packed") {
       return Error(Code::kUnsupported,
@@ -117,7 +116,7 @@ Result<void> export_hugging_face(const fs::path& source, const fs::path& folder,
     }
     std::error_code error;
     const fs::path from = fs::is_directory(source, error) ? source : source.parent_path();
-    QT_TRY_VOID(read_description(weights, from, model));
+    QT_TRY(const Description model, read_description(weights, from));
     HuggingFaceTensors tensors(dtype);
     for (const LayerSpec& spec : layer_specs(model.config)) {
       QT_TRY(const DenseLayer layer, read_layer(weights, spec));

@@ -73,6 +73,29 @@ TEST_F(WhisperFormats, PackedFilesGiveTheLogitsThatTheyWereMadeFrom) {
   }
 }
 
+TEST_F(WhisperFormats, EachLayerHasTheFormatOfThePlan) {
+  using kernels::WeightFormat;
+  const Config config = tiny_config();
+  Plan plan = default_plan(config, Precision::kInt8);
+  plan["encoder.layers.0.fc1"] = {WeightFormat::kBF16, "a test"};
+  plan["decoder.layers.1.cross_q"] = {WeightFormat::kF32, "a test"};
+  const io::WeightFile source = io::read_weights(tiny_folder()).value();
+  Model model;
+  model.config = config;
+  model.packed = pack_model(source, config, Precision::kInt8, plan, pool_).value();
+  model.weights = bind_weights(model.packed, config).value();
+  const auto expected = logits_of(model, pool_);
+  ASSERT_TRUE(save_packed(model, folder_ / "mixed.qnt"));
+  const auto mapped = load(folder_ / "mixed.qnt", Precision::kInt8);
+  ASSERT_NE(mapped, nullptr);
+  EXPECT_EQ(mapped->packed.plan, plan);
+  EXPECT_EQ(mapped->weights.encoder[0].fc1.w.format, WeightFormat::kBF16);
+  EXPECT_EQ(mapped->weights.encoder[0].fc2.w.format, WeightFormat::kI8);
+  EXPECT_EQ(mapped->weights.decoder[1].cross_q.w.format, WeightFormat::kF32);
+  EXPECT_EQ(logits_of(*mapped, pool_), expected);
+  EXPECT_NE(expected, logits(tiny_folder(), Precision::kInt8));
+}
+
 TEST_F(WhisperFormats, PackedFilesAreTheSameEveryTime) {
   const fs::path first = packed(Precision::kInt8);
   const auto again = load(first, {});
@@ -255,8 +278,8 @@ TEST_F(WhisperFormats, APackedFileMustDescribeItsModel) {
     });
     return error(bad);
   };
-  for (const char* key : {"architecture", "precision", "config.json", "generation_config.json",
-                          "tokenizer.json", "original_bytes"}) {
+  for (const char* key : {"architecture", "precision", "layers", "config.json",
+                          "generation_config.json", "tokenizer", "original_bytes"}) {
     const Error missing = error_with(key, nullptr);
     EXPECT_EQ(missing.code(), Code::kCorrupt) << key;
     EXPECT_THAT(missing.message(), HasSubstr(key));
@@ -265,10 +288,11 @@ TEST_F(WhisperFormats, APackedFileMustDescribeItsModel) {
   for (const char* precision : {"auto", "int4", ""}) {
     EXPECT_EQ(error_with("precision", precision).code(), Code::kCorrupt);
   }
-  // The tensors of another precision.
-  EXPECT_EQ(error_with("precision", "fp32").code(), Code::kCorrupt);
+  // The tensors of other formats.
+  const std::string floats = plan_to_json(default_plan(tiny_config(), Precision::kF32));
+  EXPECT_THAT(error_with("layers", floats.c_str()).message(), HasSubstr("expected F32"));
   EXPECT_EQ(error_with("config.json", "{}").code(), Code::kCorrupt);
-  EXPECT_EQ(error_with("tokenizer.json", "{").code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("tokenizer", "{").code(), Code::kCorrupt);
   Config wider = tiny_config();
   wider.decoder_layers = 3;
   EXPECT_THAT(error_with("config.json", config_to_json(wider).c_str()).message(),

@@ -17,6 +17,11 @@ enum class LayerKind : uint8_t {
   kTable,      // float32 [n, k]: positions
 };
 
+// Whether a kernel multiplies with it; the others stay float32 tables.
+constexpr bool is_matrix(LayerKind kind) {
+  return kind == LayerKind::kLinear || kind == LayerKind::kConv || kind == LayerKind::kEmbedding;
+}
+
 struct LayerSpec {
   LayerKind kind;
   std::string name;  // "decoder.layers.3.cross_kv"

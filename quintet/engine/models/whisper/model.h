@@ -10,6 +10,7 @@
 
 #include "quintet/core/result.h"
 #include "quintet/core/thread_pool.h"
+#include "quintet/engine/accuracy_check.h"
 #include "quintet/engine/models/whisper/config.h"
 #include "quintet/engine/models/whisper/decoder.h"
 #include "quintet/engine/models/whisper/encoder.h"
@@ -26,9 +27,11 @@ struct Model {
   PackedModel packed;
   Weights weights;
   std::optional<io::BpeTokenizer> tokenizer;  // Random test models have none.
-  std::string tokenizer_json;
-  std::string source_format;    // "ct2", "safetensors" or "packed".
-  uint64_t original_bytes = 0;  // Size of the published weights.
+  std::string source_format;                  // "ct2", "safetensors" or "packed".
+  uint64_t original_bytes = 0;                // Size of the published weights.
+
+  std::optional<AccuracyCheck> accuracy_check;  // Of these weights as they are packed here.
+  nn::LinearObserver* observer = nullptr;       // Of sessions without fusion.
 
   uint64_t weight_bytes() const;  // In memory, packed.
 };
@@ -39,10 +42,22 @@ struct Model {
 // file holds another precision than asked for.
 Result<std::unique_ptr<Model>> load_model(const std::filesystem::path& path,
                                           std::optional<Precision> precision, ThreadPool& pool);
+// The published model at `path`, packed as `plan` says; `precision` is the name of the whole.
+// Errors: as above; kUnsupported where the file is packed already.
+Result<std::unique_ptr<Model>> load_published_model(const std::filesystem::path& path,
+                                                    Precision precision, Plan plan,
+                                                    ThreadPool& pool);
 
-// Fills in configuration and tokenizer of the published model whose weights are `source`.
-Result<void> read_description(const io::WeightFile& source, const std::filesystem::path& folder,
-                              Model& model);
+// What a published model's files say beside its weights.
+struct Description {
+  Config config;
+  GenerationConfig generation;
+  std::string tokenizer_json;  // Empty: none.
+};
+
+// The description of the model in `folder` whose weights are `source`.
+Result<Description> read_description(const io::WeightFile& source,
+                                     const std::filesystem::path& folder);
 
 // Writes the model as one packed file, which loads by mapping.
 Result<void> save_packed(const Model& model, const std::filesystem::path& file);

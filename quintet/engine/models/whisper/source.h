@@ -1,6 +1,7 @@
-// Published weights as float32, layer by layer, whichever format they come in.
+// Published weights as float32, whichever format they come in.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,14 +11,53 @@
 
 namespace quintet::whisper {
 
+// One layer of a Hugging Face or CTranslate2 file, read in pieces.
+// Threads: const methods are safe concurrently. The file must outlive it.
+class PublishedLayer {
+ public:
+  // Errors: kCorrupt where a tensor is missing or has another shape than the configuration says.
+  static Result<PublishedLayer> open(const io::WeightFile& file, const LayerSpec& spec);
+
+  // Rows [first, first + count) of the weight, or of gamma; int8 is de-quantised.
+  // Shapes: to [count, k] (convolutions: [count, channels, 3] as published).
+  void read_rows(int64_t first, int64_t count, float* to) const;
+
+  // Bias [n], zero where the file has none; norms: beta. Empty for tables and embeddings.
+  std::vector<float> bias() const;
+
+  // Gives the memory back that rows [first, first + count) of the mapped file take.
+  void release_rows(int64_t first, int64_t count) const;
+
+ private:
+  // Rows of the layer that are one tensor in the file.
+  struct Part {
+    TensorRef weight;
+    std::optional<TensorRef> bias;
+    std::vector<float> scales;  // Of int8 rows.
+  };
+
+  PublishedLayer(const io::WeightFile& file, const LayerSpec& spec, std::vector<Part> parts);
+  static Result<std::vector<Part>> open_ct2(const io::WeightFile& file, const LayerSpec& spec);
+  static Result<std::vector<Part>> open_hugging_face(const io::WeightFile& file,
+                                                     const LayerSpec& spec);
+
+  template <typename Visit>
+  void for_each_part(int64_t first, int64_t count, Visit&& visit) const;
+
+  const io::WeightFile* file_;
+  bool has_bias_;
+  int64_t columns_;
+  int64_t rows_per_part_;
+  std::vector<Part> parts_;
+};
+
 // One layer in float32.
 struct DenseLayer {
   std::vector<float> weight;  // [n, k] (convolutions: [n, channels, 3] as published); norms: gamma
   std::vector<float> bias;    // [n], or empty; norms: beta
 };
 
-// Reads layer `spec` from a Hugging Face or CTranslate2 file; int8 is de-quantised.
-// Errors: kCorrupt where a tensor is missing or has another shape than the configuration says.
+// All of layer `spec`. Errors: as PublishedLayer::open.
 Result<DenseLayer> read_layer(const io::WeightFile& file, const LayerSpec& spec);
 
 }  // namespace quintet::whisper

@@ -57,6 +57,36 @@ TEST(ReadLayer, StacksProjectionsAndFillsTheBiasThatKeysLack) {
   EXPECT_THAT(layer->bias, ElementsAre(10, 20, 0, 0, 30, 40));
 }
 
+TEST(PublishedLayer, GivesAnyRowsOfStackedProjections) {
+  const TensorList tensors = separate_qkv();
+  const io::WeightFile file = file_of("safetensors", tensors);
+  const auto layer = PublishedLayer::open(file, kQkv);
+  ASSERT_TRUE(layer) << layer.error().message();
+  for (int64_t first = 0; first < 6; ++first) {
+    for (int64_t count = 0; count <= 6 - first; ++count) {
+      std::vector<float> rows(static_cast<size_t>(2 * count));
+      layer->read_rows(first, count, rows.data());
+      for (int64_t i = 0; i < 2 * count; ++i) {
+        EXPECT_EQ(rows[static_cast<size_t>(i)], static_cast<float>(2 * first + i + 1));
+      }
+    }
+  }
+}
+
+TEST(PublishedLayer, ReadsReleasedRowsAgain) {
+  const io::WeightFile file = io::read_weights(testing::tiny_folder()).value();
+  for (const LayerSpec& spec : layer_specs(testing::tiny_config())) {
+    const auto layer = PublishedLayer::open(file, spec);
+    ASSERT_TRUE(layer) << layer.error().message();
+    std::vector<float> before(static_cast<size_t>(spec.n * spec.k));
+    std::vector<float> after = before;
+    layer->read_rows(0, spec.n, before.data());
+    layer->release_rows(0, spec.n);
+    layer->read_rows(0, spec.n, after.data());
+    EXPECT_EQ(before, after) << spec.name;
+  }
+}
+
 TEST(ReadLayer, NamesTheTensorThatIsMissing) {
   const TensorList tensors = separate_qkv();
   for (const char* name : {"q_proj.weight", "q_proj.bias", "k_proj.weight", "v_proj.bias"}) {
@@ -79,6 +109,14 @@ TEST(ReadLayer, NamesTheTensorWithAnotherShape) {
                 AllOf(HasSubstr("k_proj.weight"), HasSubstr(shape_string(shape)),
                       HasSubstr("asks for [2, 2]")));
   }
+}
+
+TEST(ReadLayer, NamesTheTensorWhoseBytesAreNotThoseOfItsShape) {
+  const TensorList tensors = separate_qkv();
+  io::WeightFile file = file_of("safetensors", tensors);
+  TensorRef& keys = file.tensors.at("k_proj.weight");
+  keys.bytes = keys.bytes.first(12);
+  EXPECT_THAT(error_of(file, kQkv), HasSubstr("k_proj.weight"));
 }
 
 TEST(ReadLayer, FindsTensorsSavedWithoutTheirPrefix) {

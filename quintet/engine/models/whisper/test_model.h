@@ -144,8 +144,8 @@ inline std::vector<float> logits_of(const EncodedWindow& window,
 }
 
 // Logits of a fixed prompt over a fixed spectrogram.
-inline std::vector<float> logits_of(const Model& model, ThreadPool& pool) {
-  Session session(model, pool, /*baseline=*/false);
+inline std::vector<float> logits_of(const Model& model, ThreadPool& pool, bool baseline = false) {
+  Session session(model, pool, baseline);
   const auto mel = session.encoder().mel(model.config.mel_frames());
   for (int64_t t = 0; t < mel.rows; ++t) {
     for (int64_t f = 0; f < mel.cols; ++f) {

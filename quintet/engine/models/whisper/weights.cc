@@ -1,115 +1,12 @@
 #include "quintet/engine/models/whisper/weights.h"
 
-#include <algorithm>
-#include <cstring>
 #include <map>
 #include <optional>
 
 #include "quintet/core/check.h"
-#include "quintet/engine/models/whisper/layers.h"
-#include "quintet/engine/models/whisper/source.h"
 
 namespace quintet::whisper {
 namespace {
-
-using kernels::group_size;
-using kernels::kPanelWidth;
-using kernels::padded_depth;
-using kernels::panel_count;
-using kernels::WeightFormat;
-
-bool is_matrix(LayerKind kind) {
-  return kind == LayerKind::kLinear || kind == LayerKind::kConv || kind == LayerKind::kEmbedding;
-}
-
-// Convolutions are bfloat16 in int8 models: they see the raw spectrogram, are the most sensitive
-// stage and 3 % of the work.
-WeightFormat format_of(LayerKind kind, Precision precision) {
-  switch (precision) {
-    case Precision::kF32: return WeightFormat::kF32;
-    case Precision::kBF16: return WeightFormat::kBF16;
-    case Precision::kInt8:
-      return kind == LayerKind::kConv ? WeightFormat::kBF16 : WeightFormat::kI8;
-  }
-  return WeightFormat::kF32;
-}
-
-// A tensor that a packed model holds.
-struct PackedTensor {
-  std::string name;
-  DType dtype;
-  Shape shape;
-
-  int64_t bytes() const { return element_count(shape) * dtype_bytes(dtype); }
-};
-
-// The tensors of one layer, in the order in which fill_layer writes them.
-std::vector<PackedTensor> packed_tensors(const LayerSpec& spec, Precision precision) {
-  if (spec.kind == LayerKind::kNorm) {
-    return {{spec.name + ".gamma", DType::kF32, {spec.n}},
-            {spec.name + ".beta", DType::kF32, {spec.n}}};
-  }
-  if (spec.kind == LayerKind::kTable) return {{spec.name, DType::kF32, {spec.n, spec.k}}};
-  const WeightFormat format = format_of(spec.kind, precision);
-  const int64_t g = group_size(format);
-  const DType dtype = format == WeightFormat::kF32    ? DType::kF32
-                      : format == WeightFormat::kBF16 ? DType::kBF16
-                                                      : DType::kU8;
-  std::vector<PackedTensor> tensors = {
-      {spec.name + ".panels",
-       dtype,
-       {panel_count(spec.n), padded_depth(format, spec.k) / g, kPanelWidth, g}}};
-  if (format == WeightFormat::kI8) {
-    tensors.push_back({spec.name + ".scales", DType::kF32, {panel_count(spec.n) * kPanelWidth}});
-  }
-  if (spec.kind != LayerKind::kEmbedding) {
-    tensors.push_back({spec.name + ".bias", DType::kF32, {spec.n}});
-  }
-  return tensors;
-}
-
-// [n, channels, 3] -> [n, 3, channels]: the order in which three neighbouring frames lie in memory.
-void make_time_major(std::vector<float>& weight, int64_t n, int64_t channels) {
-  std::vector<float> row(static_cast<size_t>(3 * channels));
-  for (int64_t i = 0; i < n; ++i) {
-    float* w = weight.data() + i * 3 * channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t t = 0; t < 3; ++t) row[t * channels + c] = w[c * 3 + t];
-    }
-    std::copy(row.begin(), row.end(), w);
-  }
-}
-
-void scale_queries(DenseLayer& layer, const LayerSpec& spec) {
-  for (int64_t i = 0; i < spec.query_rows * spec.k; ++i) layer.weight[i] *= spec.query_scale;
-  for (int64_t i = 0; i < spec.query_rows; ++i) layer.bias[i] *= spec.query_scale;
-}
-
-void fill_floats(const std::vector<float>& values, std::byte* to) {
-  std::memcpy(to, values.data(), values.size() * sizeof(float));
-}
-
-// Writes the tensors of packed_tensors(spec, precision) to `to`.
-void fill_layer(DenseLayer& layer, const LayerSpec& spec, Precision precision, ThreadPool& pool,
-                const std::vector<std::byte*>& to) {
-  if (!is_matrix(spec.kind)) {
-    fill_floats(layer.weight, to[0]);
-    if (spec.kind == LayerKind::kNorm) fill_floats(layer.bias, to[1]);
-    return;
-  }
-  if (spec.kind == LayerKind::kConv) make_time_major(layer.weight, spec.n, spec.k / 3);
-  scale_queries(layer, spec);
-  const WeightFormat format = format_of(spec.kind, precision);
-  auto* scales = format == WeightFormat::kI8 ? reinterpret_cast<float*>(to[1]) : nullptr;
-  pool.parallel_for(panel_count(spec.n), [&](int64_t p) {
-    const int64_t first = p * kPanelWidth;
-    const int64_t rows = std::min(kPanelWidth, spec.n - first);
-    kernels::pack_weights(format, {layer.weight.data() + first * spec.k, rows, spec.k, spec.k},
-                          to[0] + p * kernels::panel_bytes(format, spec.k),
-                          scales == nullptr ? nullptr : scales + first);
-  });
-  if (spec.kind != LayerKind::kEmbedding) fill_floats(layer.bias, to.back());
-}
 
 // Looks tensors up by name and expected shape; remembers the first one that is not as it must be.
 class Binder {
@@ -121,12 +18,10 @@ class Binder {
   // `name` is a literal: traces keep it.
   nn::Linear linear(const std::string& prefix, const char* name) {
     const LayerSpec& spec = find_spec(prefix + name);
-    const WeightFormat format = format_of(spec.kind, model_.precision);
     const std::vector<const std::byte*> data = find_tensors(spec);
     nn::Linear layer;
     layer.name = name;
-    layer.w = {.format = format, .n = spec.n, .k = spec.k, .panels = data[0]};
-    if (format == WeightFormat::kI8) layer.w.scales = reinterpret_cast<const float*>(data[1]);
+    layer.w = nn::stored_weights(format_of(spec), spec.n, spec.k, data);
     if (spec.kind != LayerKind::kEmbedding) {
       layer.bias = reinterpret_cast<const float*>(data.back());
     }
@@ -145,6 +40,11 @@ class Binder {
   const std::optional<Error>& error() const { return error_; }
 
  private:
+  kernels::WeightFormat format_of(const LayerSpec& spec) const {
+    const auto choice = model_.plan.find(spec.name);
+    return choice == model_.plan.end() ? kernels::WeightFormat::kF32 : choice->second.format;
+  }
+
   const LayerSpec& find_spec(const std::string& name) const {
     const auto found = specs_.find(name);
     QT_CHECK(found != specs_.end());
@@ -153,7 +53,7 @@ class Binder {
 
   std::vector<const std::byte*> find_tensors(const LayerSpec& spec) {
     std::vector<const std::byte*> data;
-    for (const PackedTensor& expected : packed_tensors(spec, model_.precision)) {
+    for (const nn::StoredTensor& expected : layer_tensors(spec, format_of(spec))) {
       const TensorRef* tensor = model_.tensors.find(expected.name);
       data.push_back(tensor == nullptr ? nullptr : tensor->bytes.data());
       check(expected, tensor);
@@ -161,7 +61,7 @@ class Binder {
     return data;
   }
 
-  void check(const PackedTensor& expected, const TensorRef* tensor) {
+  void check(const nn::StoredTensor& expected, const TensorRef* tensor) {
     if (error_) return;
     if (tensor == nullptr) {
       error_ = Error(Code::kCorrupt, "tensor " + expected.name + " is missing");
@@ -181,45 +81,17 @@ class Binder {
 
 }  // namespace
 
-Result<PackedModel> pack_model(const io::WeightFile& source, const Config& config,
-                               Precision precision, ThreadPool& pool) {
-  const std::vector<LayerSpec> specs = layer_specs(config);
-  const auto aligned = [](int64_t bytes) {
-    return (bytes + int64_t{kAlignment} - 1) / int64_t{kAlignment} * int64_t{kAlignment};
-  };
-  // Before memory is asked for: a few lines of JSON can claim terabytes. Where only a tensor or two
-  // are missing, read_layer names them.
-  constexpr uint64_t kFarTooMany = 4;
-  uint64_t wanted = 0;
-  for (const LayerSpec& spec : specs) wanted += static_cast<uint64_t>(spec.n * spec.k);
-  uint64_t stored = 0;
-  for (const auto& [name, tensor] : source.tensors) stored += tensor.bytes.size();
-  if (wanted / kFarTooMany > stored) {
-    return Error(Code::kCorrupt, "the configuration asks for " + std::to_string(wanted) +
-                                     " weights, the file has only " + std::to_string(stored) +
-                                     " bytes of them");
+std::vector<nn::StoredTensor> layer_tensors(const LayerSpec& spec, kernels::WeightFormat format) {
+  if (spec.kind == LayerKind::kNorm) {
+    return {{spec.name + ".gamma", DType::kF32, {spec.n}},
+            {spec.name + ".beta", DType::kF32, {spec.n}}};
   }
-  int64_t total = 0;
-  for (const LayerSpec& spec : specs) {
-    for (const PackedTensor& t : packed_tensors(spec, precision)) total += aligned(t.bytes());
+  if (spec.kind == LayerKind::kTable) return {{spec.name, DType::kF32, {spec.n, spec.k}}};
+  auto tensors = nn::stored_tensors(spec.name, format, spec.n, spec.k);
+  if (spec.kind != LayerKind::kEmbedding) {
+    tensors.push_back({spec.name + ".bias", DType::kF32, {spec.n}});
   }
-  PackedModel model;
-  model.precision = precision;
-  model.tensors.format = "packed";
-  model.memory = AlignedBytes(static_cast<size_t>(total));
-  std::byte* next = model.memory.data();
-  for (const LayerSpec& spec : specs) {
-    QT_TRY(DenseLayer layer, read_layer(source, spec));
-    std::vector<std::byte*> places;
-    for (const PackedTensor& t : packed_tensors(spec, precision)) {
-      model.tensors.tensors.emplace(
-          t.name, TensorRef{t.dtype, t.shape, {next, static_cast<size_t>(t.bytes())}});
-      places.push_back(next);
-      next += aligned(t.bytes());
-    }
-    fill_layer(layer, spec, precision, pool, places);
-  }
-  return model;
+  return tensors;
 }
 
 Result<Weights> bind_weights(const PackedModel& model, const Config& config) {

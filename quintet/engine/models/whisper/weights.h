@@ -9,7 +9,10 @@
 #include "quintet/core/result.h"
 #include "quintet/core/thread_pool.h"
 #include "quintet/engine/models/whisper/config.h"
+#include "quintet/engine/models/whisper/layers.h"
+#include "quintet/engine/models/whisper/plan.h"
 #include "quintet/engine/nn/linear.h"
+#include "quintet/engine/nn/weight_formats.h"
 #include "quintet/engine/precision.h"
 #include "quintet/io/formats/weight_file.h"
 
@@ -52,15 +55,22 @@ struct Weights {
 
 // Tensors in kernel layouts: made from published weights in memory, or mapped from a packed file.
 struct PackedModel {
-  Precision precision = Precision::kF32;
+  Precision precision = Precision::kF32;  // The name that stands for the whole.
+  Plan plan;
   io::WeightFile tensors;
   AlignedBytes memory;  // What the tensors point into, unless they are mapped.
 };
 
-// Packs the published weights of `source` (Hugging Face or CTranslate2) at `precision`.
-// Errors: as read_layer.
+// The tensors that hold layer `spec` whose matrix, if it is one, has `format`: of a matrix those of
+// nn::stored_tensors and a bias, otherwise gamma and beta, or the table.
+std::vector<nn::StoredTensor> layer_tensors(const LayerSpec& spec, kernels::WeightFormat format);
+
+// Packs the published weights of `source` (Hugging Face or CTranslate2) as `plan` says, without
+// ever holding more than some rows of a layer in float32. Pages of the source that are done with
+// are given back.
+// Errors: as PublishedLayer::open.
 Result<PackedModel> pack_model(const io::WeightFile& source, const Config& config,
-                               Precision precision, ThreadPool& pool);
+                               Precision precision, Plan plan, ThreadPool& pool);
 
 // Finds every weight among the tensors of `model`.
 // Errors: kCorrupt where one is missing or has a shape that does not follow from `config`.
