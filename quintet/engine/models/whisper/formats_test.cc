@@ -59,7 +59,8 @@ class WhisperFormats : public ::testing::Test {
 };
 
 TEST_F(WhisperFormats, PackedFilesGiveTheLogitsThatTheyWereMadeFrom) {
-  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {
+  for (const Precision precision :
+       {Precision::kF32, Precision::kBF16, Precision::kInt8, Precision::kInt4}) {
     const auto expected = logits(tiny_folder(), precision);
     const fs::path file = packed(precision);
     EXPECT_EQ(logits(file, {}), expected) << precision_name(precision);

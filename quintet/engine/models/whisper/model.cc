@@ -52,7 +52,7 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, M
   const auto parsed = parse_precision(name);
   if (!parsed || !*parsed) {
     return Error(Code::kCorrupt,
-                 "the packed file says precision " + name + ", expected fp32, bf16 or int8");
+                 "the packed file says precision " + name + ", expected fp32, bf16, int8 or int4");
   }
   const std::optional<Precision> precision = *parsed;
   if (wanted && *wanted != *precision) {
@@ -100,12 +100,15 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
   return model;
 }
 
+bool is_quantized(Precision precision) {
+  return precision == Precision::kInt8 || precision == Precision::kInt4;
+}
+
 // bfloat16 models keep float32 here: vdpbf16ps runs at half the rate of float32 FMA on Intel's
 // servers (gemm_bench prints both).
 EncoderAttention encoder_attention(Precision precision, const Config& config, bool fuse) {
   const bool fits = config.d_model / config.encoder_heads <= kernels::kMaxInt8HeadDim;
-  return precision == Precision::kInt8 && fits && fuse ? EncoderAttention::kInt8
-                                                       : EncoderAttention::kF32;
+  return is_quantized(precision) && fits && fuse ? EncoderAttention::kInt8 : EncoderAttention::kF32;
 }
 
 // The cross-attention cache is read once per token and bound by memory: fewer bytes pay on every
@@ -113,7 +116,7 @@ EncoderAttention encoder_attention(Precision precision, const Config& config, bo
 WeightFormat cross_cache_format(Precision precision, const Config& config) {
   if (precision == Precision::kF32) return WeightFormat::kF32;
   const bool fits = config.d_model / config.decoder_heads <= kernels::kMaxInt8HeadDim;
-  return precision != Precision::kBF16 && fits ? WeightFormat::kI8 : WeightFormat::kBF16;
+  return is_quantized(precision) && fits ? WeightFormat::kI8 : WeightFormat::kBF16;
 }
 
 // Longest row that any layer reads.

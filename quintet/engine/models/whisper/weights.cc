@@ -8,6 +8,7 @@
 #include "quintet/core/check.h"
 #include "quintet/engine/models/whisper/layers.h"
 #include "quintet/engine/models/whisper/source.h"
+#include "quintet/kernels/gemv/int4.h"
 
 namespace quintet::whisper {
 namespace {
@@ -22,16 +23,30 @@ bool is_matrix(LayerKind kind) {
   return kind == LayerKind::kLinear || kind == LayerKind::kConv || kind == LayerKind::kEmbedding;
 }
 
+// Read for every token, and so bound by memory. cross_kv runs once over the whole audio.
+bool is_decoding(const LayerSpec& spec) {
+  return spec.name.starts_with("decoder.layers.") && !spec.name.ends_with(".cross_kv");
+}
+
 // Convolutions are bfloat16 in int8 models: they see the raw spectrogram, are the most sensitive
 // stage and 3 % of the work.
-WeightFormat format_of(LayerKind kind, Precision precision) {
+WeightFormat format_of(const LayerSpec& spec, Precision precision) {
+  const bool is_conv = spec.kind == LayerKind::kConv;
   switch (precision) {
     case Precision::kF32: return WeightFormat::kF32;
     case Precision::kBF16: return WeightFormat::kBF16;
-    case Precision::kInt8:
-      return kind == LayerKind::kConv ? WeightFormat::kBF16 : WeightFormat::kI8;
+    case Precision::kInt8: return is_conv ? WeightFormat::kBF16 : WeightFormat::kI8;
+    case Precision::kInt4:
+      if (is_conv) return WeightFormat::kBF16;
+      return is_decoding(spec) ? WeightFormat::kI4 : WeightFormat::kI8;
   }
   return WeightFormat::kF32;
+}
+
+// The head is read once a token: int8 models estimate with 4 bits and pick int8 rows.
+bool is_two_stage(LayerKind kind, Precision precision) {
+  return kind == LayerKind::kEmbedding &&
+         (precision == Precision::kInt8 || precision == Precision::kInt4);
 }
 
 // A tensor that a packed model holds.
@@ -50,15 +65,29 @@ std::vector<PackedTensor> packed_tensors(const LayerSpec& spec, Precision precis
             {spec.name + ".beta", DType::kF32, {spec.n}}};
   }
   if (spec.kind == LayerKind::kTable) return {{spec.name, DType::kF32, {spec.n, spec.k}}};
-  const WeightFormat format = format_of(spec.kind, precision);
-  const int64_t g = group_size(format);
+  if (is_two_stage(spec.kind, precision)) {
+    constexpr auto kCoarse = WeightFormat::kI4;
+    return {{spec.name + ".coarse",
+             DType::kU8,
+             {panel_count(spec.n), padded_depth(kCoarse, spec.k) / group_size(kCoarse),
+              kernels::kInt4BlockBytes}},
+            {spec.name + ".rows", DType::kU8, {spec.n, kernels::row_weight_stride(spec.k)}},
+            {spec.name + ".scales", DType::kF32, {spec.n}}};
+  }
+  const WeightFormat format = format_of(spec, precision);
+  const int64_t groups = padded_depth(format, spec.k) / group_size(format);
   const DType dtype = format == WeightFormat::kF32    ? DType::kF32
                       : format == WeightFormat::kBF16 ? DType::kBF16
                                                       : DType::kU8;
-  std::vector<PackedTensor> tensors = {
-      {spec.name + ".panels",
-       dtype,
-       {panel_count(spec.n), padded_depth(format, spec.k) / g, kPanelWidth, g}}};
+  std::vector<PackedTensor> tensors;
+  if (format == WeightFormat::kI4) {
+    tensors = {
+        {spec.name + ".panels", dtype, {panel_count(spec.n), groups, kernels::kInt4BlockBytes}}};
+  } else {
+    tensors = {{spec.name + ".panels",
+                dtype,
+                {panel_count(spec.n), groups, kPanelWidth, group_size(format)}}};
+  }
   if (format == WeightFormat::kI8) {
     tensors.push_back({spec.name + ".scales", DType::kF32, {panel_count(spec.n) * kPanelWidth}});
   }
@@ -89,9 +118,36 @@ void fill_floats(const std::vector<float>& values, std::byte* to) {
   std::memcpy(to, values.data(), values.size() * sizeof(float));
 }
 
-// Writes the tensors of packed_tensors(spec, precision) to `to`.
-void fill_layer(DenseLayer& layer, const LayerSpec& spec, Precision precision, ThreadPool& pool,
-                const std::vector<std::byte*>& to) {
+void fill_two_stages(const DenseLayer& layer, const LayerSpec& spec, const float* importance,
+                     ThreadPool& pool, const std::vector<std::byte*>& to) {
+  pool.parallel_for(panel_count(spec.n), [&](int64_t p) {
+    const int64_t first = p * kPanelWidth;
+    const MatrixView<const float> part{layer.weight.data() + first * spec.k,
+                                       std::min(kPanelWidth, spec.n - first), spec.k, spec.k};
+    kernels::pack_weights_i4(part, importance,
+                             to[0] + p * kernels::panel_bytes(WeightFormat::kI4, spec.k));
+    kernels::pack_row_weights(part, to[1] + first * kernels::row_weight_stride(spec.k),
+                              reinterpret_cast<float*>(to[2]) + first);
+  });
+}
+
+void fill_panels(const DenseLayer& layer, const LayerSpec& spec, WeightFormat format,
+                 const float* importance, ThreadPool& pool, const std::vector<std::byte*>& to) {
+  auto* scales = format == WeightFormat::kI8 ? reinterpret_cast<float*>(to[1]) : nullptr;
+  pool.parallel_for(panel_count(spec.n), [&](int64_t p) {
+    const int64_t first = p * kPanelWidth;
+    const MatrixView<const float> part{layer.weight.data() + first * spec.k,
+                                       std::min(kPanelWidth, spec.n - first), spec.k, spec.k};
+    std::byte* panel = to[0] + p * kernels::panel_bytes(format, spec.k);
+    if (format == WeightFormat::kI4) return kernels::pack_weights_i4(part, importance, panel);
+    kernels::pack_weights(format, part, panel, scales == nullptr ? nullptr : scales + first);
+  });
+}
+
+// Writes the tensors of packed_tensors(spec, precision) to `to`. `importance`: of the layer's
+// inputs where they are known, otherwise null.
+void fill_layer(DenseLayer& layer, const LayerSpec& spec, Precision precision,
+                const float* importance, ThreadPool& pool, const std::vector<std::byte*>& to) {
   if (!is_matrix(spec.kind)) {
     fill_floats(layer.weight, to[0]);
     if (spec.kind == LayerKind::kNorm) fill_floats(layer.bias, to[1]);
@@ -99,16 +155,27 @@ void fill_layer(DenseLayer& layer, const LayerSpec& spec, Precision precision, T
   }
   if (spec.kind == LayerKind::kConv) make_time_major(layer.weight, spec.n, spec.k / 3);
   scale_queries(layer, spec);
-  const WeightFormat format = format_of(spec.kind, precision);
-  auto* scales = format == WeightFormat::kI8 ? reinterpret_cast<float*>(to[1]) : nullptr;
-  pool.parallel_for(panel_count(spec.n), [&](int64_t p) {
-    const int64_t first = p * kPanelWidth;
-    const int64_t rows = std::min(kPanelWidth, spec.n - first);
-    kernels::pack_weights(format, {layer.weight.data() + first * spec.k, rows, spec.k, spec.k},
-                          to[0] + p * kernels::panel_bytes(format, spec.k),
-                          scales == nullptr ? nullptr : scales + first);
-  });
+  if (is_two_stage(spec.kind, precision)) {
+    return fill_two_stages(layer, spec, importance, pool, to);
+  }
+  fill_panels(layer, spec, format_of(spec, precision), importance, pool, to);
   if (spec.kind != LayerKind::kEmbedding) fill_floats(layer.bias, to.back());
+}
+
+// The mean squares of a layer's inputs, as far as its norm tells: what it puts out has the mean
+// beta and the deviation gamma. Empty where the input is not that of a norm.
+Result<std::vector<float>> input_importance(const io::WeightFile& source,
+                                            const std::vector<LayerSpec>& specs,
+                                            const LayerSpec& spec) {
+  std::vector<float> squares;
+  for (const LayerSpec& norm : specs) {
+    if (spec.norm.empty() || norm.name != spec.norm) continue;
+    QT_TRY(const DenseLayer layer, read_layer(source, norm));
+    for (size_t i = 0; i < layer.weight.size(); ++i) {
+      squares.push_back(layer.weight[i] * layer.weight[i] + layer.bias[i] * layer.bias[i]);
+    }
+  }
+  return squares;
 }
 
 // Looks tensors up by name and expected shape; remembers the first one that is not as it must be.
@@ -121,7 +188,7 @@ class Binder {
   // `name` is a literal: traces keep it.
   nn::Linear linear(const std::string& prefix, const char* name) {
     const LayerSpec& spec = find_spec(prefix + name);
-    const WeightFormat format = format_of(spec.kind, model_.precision);
+    const WeightFormat format = format_of(spec, model_.precision);
     const std::vector<const std::byte*> data = find_tensors(spec);
     nn::Linear layer;
     layer.name = name;
@@ -131,6 +198,25 @@ class Binder {
       layer.bias = reinterpret_cast<const float*>(data.back());
     }
     return layer;
+  }
+
+  nn::OutputHead head(const std::string& prefix, const char* name) {
+    const LayerSpec& spec = find_spec(prefix + name);
+    constexpr const char* kHeadName = "output_head";
+    nn::OutputHead head;
+    if (!is_two_stage(spec.kind, model_.precision)) {
+      head.whole = linear(prefix, name);
+      head.whole.name = kHeadName;
+      return head;
+    }
+    const std::vector<const std::byte*> data = find_tensors(spec);
+    head.coarse.w = {.format = WeightFormat::kI4, .n = spec.n, .k = spec.k, .panels = data[0]};
+    head.coarse.name = kHeadName;
+    head.exact = {.n = spec.n,
+                  .k = spec.k,
+                  .rows = data[1],
+                  .scales = reinterpret_cast<const float*>(data[2])};
+    return head;
   }
 
   nn::LayerNorm norm(const std::string& prefix, const char* name) {
@@ -217,7 +303,9 @@ Result<PackedModel> pack_model(const io::WeightFile& source, const Config& confi
       places.push_back(next);
       next += aligned(t.bytes());
     }
-    fill_layer(layer, spec, precision, pool, places);
+    QT_TRY(const std::vector<float> importance, input_importance(source, specs, spec));
+    fill_layer(layer, spec, precision, importance.empty() ? nullptr : importance.data(), pool,
+               places);
   }
   return model;
 }
@@ -238,8 +326,7 @@ Result<Weights> bind_weights(const PackedModel& model, const Config& config) {
                          .fc2 = bind.linear(p, "fc2")});
   }
   w.encoder_norm = bind.norm("encoder.", "norm");
-  w.embedding = bind.linear("decoder.", "embedding");
-  w.embedding.name = "output_head";
+  w.head = bind.head("decoder.", "embedding");
   w.decoder_positions = bind.table("decoder.positions");
   for (int64_t i = 0; i < config.decoder_layers; ++i) {
     const std::string p = "decoder.layers." + std::to_string(i) + ".";

@@ -10,6 +10,7 @@
 #include "quintet/core/thread_pool.h"
 #include "quintet/engine/models/whisper/config.h"
 #include "quintet/engine/nn/linear.h"
+#include "quintet/engine/nn/output_head.h"
 #include "quintet/engine/precision.h"
 #include "quintet/io/formats/weight_file.h"
 
@@ -44,7 +45,7 @@ struct Weights {
   const float* encoder_positions;  // [audio_positions, D]
   std::vector<EncoderLayer> encoder;
   nn::LayerNorm encoder_norm;
-  nn::Linear embedding;            // [V, D]: rows are embeddings; as a layer, the output head
+  nn::OutputHead head;             // Token embeddings and output head [V, D]
   const float* decoder_positions;  // [text_positions, D]
   std::vector<DecoderLayer> decoder;
   nn::LayerNorm decoder_norm;
