@@ -234,9 +234,10 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
   command->add_option("--repeat", flags->repeat, "Timed rounds after one to warm up")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
-  command->add_option("--compare", flags->compare,
-                      "Settings that take turns: baseline, fp32, bf16, int8, auto; separated by "
-                      "commas");
+  command->add_option(
+      "--compare", flags->compare,
+      "Settings that take turns: baseline, fp32, bf16, int8, int4, auto; separated by "
+      "commas");
   command->callback(
       [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });
 }

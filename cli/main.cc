@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   Action action;
   app.add_flag("--json", globals.json, "One JSON object on stdout, nothing else");
   app.add_flag("--quiet", globals.quiet, "No progress");
-  app.add_option("--precision", globals.precision, "auto, fp32, bf16 or int8")
+  app.add_option("--precision", globals.precision, "auto, fp32, bf16, int8 or int4")
       ->capture_default_str();
   app.add_option("--threads", globals.threads, "Threads; 0: as many as the process may use")
       ->check(CLI::Range(0, 1024))

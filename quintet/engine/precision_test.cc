@@ -7,7 +7,8 @@ namespace quintet {
 namespace {
 
 TEST(ParsePrecision, ReadsBackEveryNameAndLeavesAutoOpen) {
-  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {
+  for (const Precision precision :
+       {Precision::kF32, Precision::kBF16, Precision::kInt8, Precision::kInt4}) {
     EXPECT_EQ(parse_precision(precision_name(precision)).value(), precision);
   }
   EXPECT_EQ(parse_precision("auto").value(), std::nullopt);

@@ -42,11 +42,11 @@ Plan all_int8(const whisper::Config& config) {
   return plan;
 }
 
-// int8 where a layer's signal to noise is at least `threshold`; others as the plain int8 plan has
-// them, or bfloat16.
-Plan plan_for(const whisper::Config& config, const std::map<std::string, double>& snr_db,
-              double threshold) {
-  Plan plan = whisper::default_plan(config, Precision::kInt8);
+// As the plain plan of `precision`, but for int8 layers whose signal to noise is below `threshold`:
+// bfloat16.
+Plan plan_for(const whisper::Config& config, Precision precision,
+              const std::map<std::string, double>& snr_db, double threshold) {
+  Plan plan = whisper::default_plan(config, precision);
   for (auto& [name, choice] : plan) {
     const auto snr = snr_db.find(name);
     if (snr == snr_db.end()) continue;  // Not used on this data: no reason against it.
@@ -175,9 +175,13 @@ class Calibrator {
     }
     QT_TRY(const Reference reference, run_float32());
     if (options_.precision == Precision::kBF16) return try_bf16(reference);
+    if (options_.precision == Precision::kInt4) {
+      QT_TRY(const auto found,
+             try_at(reference, Precision::kInt4, noise_threshold(reference.snr_db)));
+      if (found) return *found;
+    }
     for (const double threshold : thresholds(reference.snr_db)) {
-      QT_TRY(const auto found, attempt(reference, Precision::kInt8,
-                                       plan_for(config_, reference.snr_db, threshold), threshold));
+      QT_TRY(const auto found, try_at(reference, Precision::kInt8, threshold));
       if (found) return *found;
     }
     return try_bf16(reference);
@@ -197,6 +201,12 @@ class Calibrator {
     QT_TRY(reference.answers, judge_.ask(model, "fp32"));
     reference.snr_db = noise.snr_db();
     return reference;
+  }
+
+  Result<std::optional<Calibration>> try_at(const Reference& reference, Precision precision,
+                                            double threshold) {
+    return attempt(reference, precision,
+                   plan_for(config_, precision, reference.snr_db, threshold), threshold);
   }
 
   Result<Calibration> try_bf16(const Reference& reference) {
@@ -261,7 +271,7 @@ Result<Calibration> calibrate(const std::filesystem::path& source,
                               const CalibrationOptions& options) {
   if (options.precision == Precision::kF32) {
     return Error(Code::kInvalidArgument,
-                 "fp32 is what calibration compares with; use --precision auto, int8 or bf16");
+                 "fp32 is what calibration compares with; use --precision auto, int4, int8 or bf16");
   }
   QT_TRY(std::vector<eval::DataItem> items, eval::load_speech_items(data));
   const Judge judge(data, std::move(items), options);

@@ -17,7 +17,8 @@
 namespace quintet::compress {
 
 struct CalibrationOptions {
-  // Tried first; unset: int8. Where int8 does not pass, layers become bfloat16, in the end all.
+  // Tried first; unset: int8. Where int4 does not pass, int8 is next; where int8 does not, layers
+  // become bfloat16, in the end all.
   std::optional<Precision> precision = {};
   double max_drop = 1;  // Points of word error rate that may be lost against float32.
   std::string date;     // Of today, for the record.

@@ -17,16 +17,16 @@ constexpr int64_t kEvery = 8;
 // Of one call at most so many: the rest of the time is the model's own.
 constexpr int64_t kMostRows = 16;
 
-kernels::PackedWeights weights_of(const whisper::PackedModel& model,
-                                  const whisper::LayerSpec& spec) {
-  const WeightFormat format = model.plan.at(spec.name).format;
+std::vector<const std::byte*> find_tensors(const whisper::PackedModel& model,
+                                           const whisper::LayerSpec& spec, WeightFormat format) {
+  QT_CHECK(model.plan.at(spec.name).format == format);
   std::vector<const std::byte*> data;
-  for (const nn::StoredTensor& tensor : nn::stored_tensors(spec.name, format, spec.n, spec.k)) {
+  for (const nn::StoredTensor& tensor : whisper::layer_tensors(spec, format)) {
     const TensorRef* found = model.tensors.find(tensor.name);
     QT_CHECK(found != nullptr);
     data.push_back(found->bytes.data());
   }
-  return nn::stored_weights(format, spec.n, spec.k, data);
+  return data;
 }
 
 }  // namespace
@@ -36,9 +36,16 @@ LayerNoise::LayerNoise(const whisper::Model& exact, const whisper::PackedModel& 
   int64_t widest_output = 0;
   for (const whisper::LayerSpec& spec : whisper::layer_specs(exact.config)) {
     if (!whisper::is_matrix(spec.kind)) continue;
-    Layer layer{spec.name, weights_of(exact.packed, spec), weights_of(quantized, spec)};
-    QT_CHECK(layer.exact.format == WeightFormat::kF32);
-    QT_CHECK(layer.quantized.format == WeightFormat::kI8);
+    const auto floats = find_tensors(exact.packed, spec, WeightFormat::kF32);
+    const auto bytes = find_tensors(quantized, spec, WeightFormat::kI8);
+    Layer layer;
+    layer.name = spec.name;
+    layer.exact = nn::stored_weights(WeightFormat::kF32, spec.n, spec.k, floats);
+    if (spec.kind == whisper::LayerKind::kEmbedding) {
+      layer.quantized_rows = nn::stored_head(WeightFormat::kI8, spec.n, spec.k, bytes).exact;
+    } else {
+      layer.quantized = nn::stored_weights(WeightFormat::kI8, spec.n, spec.k, bytes);
+    }
     widest_input = std::max(widest_input, kernels::padded_depth(WeightFormat::kI8, spec.k));
     widest_output = std::max(widest_output, spec.n);
     layers_.emplace(layer.exact.panels, std::move(layer));
@@ -75,7 +82,11 @@ void LayerNoise::add(Layer& layer, MatrixView<const float> x) {
   const auto noisy = matrix(quantized_output_.data(), x.rows, layer.exact.n);
   const int64_t panels = kernels::panel_count(layer.exact.n);
   kernels::gemm_f32(x, layer.exact, {}, exact, 0, panels);
-  kernels::gemm_i8(quantized, layer.quantized, {}, noisy, 0, panels);
+  if (layer.quantized_rows.rows != nullptr) {
+    kernels::multiply_all_rows(quantized, layer.quantized_rows, noisy, 0, layer.exact.n);
+  } else {
+    kernels::gemm_i8(quantized, layer.quantized, {}, noisy, 0, panels);
+  }
   for (int64_t i = 0; i < exact.rows * exact.cols; ++i) {
     const double error = double{noisy.data[i]} - double{exact.data[i]};
     layer.signal += double{exact.data[i]} * double{exact.data[i]};

@@ -10,6 +10,7 @@
 #include "quintet/core/aligned.h"
 #include "quintet/engine/models/whisper/model.h"
 #include "quintet/engine/nn/runtime.h"
+#include "quintet/kernels/gemv/row_weights.h"
 
 namespace quintet::compress {
 
@@ -33,6 +34,7 @@ class LayerNoise final : public nn::LinearObserver {
     std::string name;
     kernels::PackedWeights exact;
     kernels::PackedWeights quantized;
+    kernels::RowWeights quantized_rows;  // Instead, of the output head.
     int64_t rows_seen = 0;
     double signal = 0;
     double noise = 0;

@@ -42,7 +42,7 @@ const Hypothesis& best_of(const std::vector<Hypothesis>& hypotheses) {
 }
 
 // A token drawn with probability softmax(logits / temperature).
-int32_t sample(std::span<const float> logits, float temperature, std::mt19937_64& random) {
+int32_t draw(std::span<const float> logits, float temperature, std::mt19937_64& random) {
   std::vector<float> weights(logits.begin(), logits.end());
   // Differences first: a logit over a tiny temperature would be infinite.
   const float top = *std::max_element(weights.begin(), weights.end());
@@ -74,7 +74,7 @@ class SampleSearch final : public Search {
       if (sample.ended) continue;
       // At first all samples continue the one row of the prompt.
       const std::span<float> row = row_of(logits, step_ == 0 ? 0 : next++);
-      sample.ended = step_ == options_.max_new_tokens || !extend(sample.hypothesis, row);
+      sample.ended = step_ == options_.max_new_tokens || !extend(sample, row);
     }
     ++step_;
   }
@@ -87,7 +87,9 @@ class SampleSearch final : public Search {
         continue;
       }
       if (step_ == 1) sample.sequence = prompt_.fork();
-      rows_.push_back({.sequence = sample.sequence.id(), .token = sample.hypothesis.tokens.back()});
+      rows_.push_back({.sequence = sample.sequence.id(),
+                       .token = sample.hypothesis.tokens.back(),
+                       .estimate = true});
     }
     prompt_ = {};
     return rows_;
@@ -109,12 +111,14 @@ class SampleSearch final : public Search {
   bool greedy() const { return options_.temperature <= 0; }
 
   // False: it has ended.
-  bool extend(Hypothesis& hypothesis, std::span<float> logits) {
+  bool extend(Sample& sample, std::span<float> logits) {
+    Hypothesis& hypothesis = sample.hypothesis;
     apply_rules(rules_, hypothesis, logits);
+    if (step_ > 0) sample.sequence.refine(1, logits);
     if (all_forbidden(logits)) return false;
     const auto v = static_cast<int64_t>(logits.size());
     const auto token = greedy() ? static_cast<int32_t>(kernels::argmax(logits.data(), v))
-                                : sample(logits, options_.temperature, random_);
+                                : draw(logits, options_.temperature, random_);
     const float log_prob =
         logits[static_cast<size_t>(token)] - kernels::log_sum_exp(logits.data(), v);
     if (token == options_.end_token) {
@@ -181,6 +185,7 @@ class BeamSearch final : public Search {
     for (size_t i = 0; i < live_.size() && step_ < options_.max_new_tokens; ++i) {
       const std::span<float> row = row_of(logits, static_cast<int64_t>(i));
       apply_rules(rules_, live_[i].hypothesis, row);
+      if (step_ > 0) live_[i].sequence.refine(options_.sequences + 1, row);
       add_candidates(row, live_[i].hypothesis, i, beams_ + 1, candidates);
     }
     std::stable_sort(candidates.begin(), candidates.end(),
@@ -206,7 +211,9 @@ class BeamSearch final : public Search {
     for (Beam& beam : next_) {
       if (ended) break;
       beam.sequence = live_[beam.parent].sequence.fork();
-      rows_.push_back({.sequence = beam.sequence.id(), .token = beam.hypothesis.tokens.back()});
+      rows_.push_back({.sequence = beam.sequence.id(),
+                       .token = beam.hypothesis.tokens.back(),
+                       .estimate = true});
     }
     if (!stuck_) live_ = std::move(next_);
     return rows_;

@@ -14,6 +14,8 @@ struct StepRow {
   int32_t sequence = 0;
   int32_t token = 0;
   bool wants_logits = true;
+  bool estimate =
+      false;  // Estimates will do, which StepModel::refine makes exact where it matters.
 };
 
 // A decoder with a cache of the sequences that it is extending. Sequences grow independently of
@@ -30,6 +32,17 @@ class StepModel {
   // What comes out for a sequence is the same, bit for bit, whatever the other rows are. Shapes:
   // logits [rows that want them, V], in the order of the rows.
   virtual void forward(std::span<const StepRow> rows, MatrixView<float> logits) = 0;
+
+  // Makes exact those of `logits`, which the last pass gave as estimates for the last row of
+  // `sequence`, that can be among the `count` largest. What rules have forbidden in the meantime
+  // (-inf) stays so. The others remain estimates, near enough for the sum that makes probabilities
+  // of them. Does nothing to logits that are exact anyway.
+  // Threads: calls for different sequences may overlap.
+  virtual void refine(int32_t sequence, int64_t count, std::span<float> logits) const {
+    static_cast<void>(sequence);
+    static_cast<void>(count);
+    static_cast<void>(logits);
+  }
 
   // A new sequence that has read what `sequence` has.
   virtual int32_t fork(int32_t sequence) = 0;
@@ -56,6 +69,7 @@ class Sequence {
 
   int32_t id() const { return id_; }
   Sequence fork() const { return {*model_, model_->fork(id_)}; }
+  void refine(int64_t count, std::span<float> logits) const { model_->refine(id_, count, logits); }
 
  private:
   void release() {

@@ -34,8 +34,9 @@ kernels::PackedWeights stored_weights(kernels::WeightFormat format, int64_t n, i
                                       std::span<const std::byte* const> data);
 
 // Packs rows [64 panel, 64 panel + w.rows) of a matrix into its stored_tensors at `data`.
-// Shapes: w [up to 64, k]. Threads: panels may be packed at the same time.
+// `importance`: mean squares of the inputs, as pack_weights_i4 takes them; null: not known.
+// Shapes: w [up to 64, k]; importance [k]. Threads: panels may be packed at the same time.
 void pack_panel(kernels::WeightFormat format, int64_t panel, MatrixView<const float> w,
-                std::span<std::byte* const> data);
+                const float* importance, std::span<std::byte* const> data);
 
 }  // namespace quintet::nn

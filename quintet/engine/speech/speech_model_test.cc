@@ -49,7 +49,8 @@ TEST_F(SpeechWholeModel, BaselineGivesTheTextsOfTheReference) {
 }
 
 TEST_F(SpeechWholeModel, EveryPrecisionAndEveryWayInGivesTheSameWords) {
-  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {
+  for (const Precision precision :
+       {Precision::kF32, Precision::kBF16, Precision::kInt8, Precision::kInt4}) {
     const SpeechModel model = load({.precision = precision});
     const auto from_file = model.transcribe(kSpeech / "jfk.wav");
     ASSERT_TRUE(from_file) << from_file.error().message();

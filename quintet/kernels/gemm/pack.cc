@@ -50,7 +50,7 @@ class RowWords {
 
 void pack_weights(WeightFormat format, MatrixView<const float> w, std::byte* panels,
                   float* scales) {
-  if (format == WeightFormat::kI4) return pack_weights_i4(w, panels);
+  if (format == WeightFormat::kI4) return pack_weights_i4(w, nullptr, panels);
   RowWords converter(format, w.cols);
   const int64_t channels = panel_count(w.rows) * kPanelWidth;
   for (int64_t n = 0; n < channels; ++n) {

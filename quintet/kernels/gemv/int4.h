@@ -25,9 +25,10 @@
 namespace quintet::kernels {
 
 // Packs w [N, K] as above. The scale of each group is the one of a small search that leaves the
-// least squared error; the result is the same on every processor.
-// Shapes: panels packed_bytes(kI4, N, K).
-void pack_weights_i4(MatrixView<const float> w, std::byte* panels);
+// least sum of importance[k] * error^2; null: all ones. The mean square of input k is what makes
+// that the error of the product. The result is the same on every processor.
+// Shapes: panels packed_bytes(kI4, N, K); importance [K].
+void pack_weights_i4(MatrixView<const float> w, const float* importance, std::byte* panels);
 
 // The real weight [n, k].
 float unpacked_weight_i4(const PackedWeights& w, int64_t n, int64_t k);

@@ -5,51 +5,42 @@
 
 #include "quintet/kernels/gemv/int4.h"
 #include "quintet/kernels/gemv/int4_kernels.h"
+#include "quintet/kernels/isa.h"
+#include "quintet/kernels/vec/f32x16.h"
+#include "quintet/kernels/vec/f32x4.h"
+#include "quintet/kernels/vec/f32x8.h"
+#include "quintet/kernels/vec/select.h"
+
+namespace quintet::kernels {
+namespace {
+
+// Weighted sums of w * code and code * code: the best scale for these codes is their quotient, and
+// the squared error falls by wc * wc / cc from that of all zeros.
+struct Int4Fit {
+  float wc;
+  float cc;
+};
+
+struct Int4PackKernels {
+  // Of the codes that `inverse_scale` gives the 32 weights of a group.
+  Int4Fit (*fit)(const float* w, const float* importance, float inverse_scale);
+  void (*codes)(const float* w, float inverse_scale, float* codes);
+};
+
+}  // namespace
+}  // namespace quintet::kernels
+
+#define QT_KERNEL_SOURCE "quintet/kernels/gemv/int4_pack_kernel.inc"
+#include "quintet/kernels/vec/every_variant.inc"
 
 namespace quintet::kernels {
 namespace {
 
 using Group = std::array<float, kInt4Group>;
-constexpr size_t kLanes = 8;  // Sums side by side, so that every compiler adds in the same order.
-
-// Rounds to the nearest integer as long as |x| < 2^22: the sum has no room for a fraction.
-float round_small(float x) {
-  constexpr float kNoFraction = 0x1.8p23f;
-  return (x + kNoFraction) - kNoFraction;
-}
-
-float code_of(float weight, float inverse_scale) {
-  return std::clamp(round_small(weight * inverse_scale), -8.0f, 7.0f);
-}
-
-// Sums of w * code and code * code: the best scale for these codes is their quotient, and the
-// squared error falls by wc * wc / cc from that of all zeros.
-struct Fit {
-  float wc;
-  float cc;
-};
-
-Fit fit(const Group& w, float inverse_scale) {
-  std::array<float, kLanes> wc{};
-  std::array<float, kLanes> cc{};
-  for (size_t i = 0; i < w.size(); i += kLanes) {
-    for (size_t j = 0; j < kLanes; ++j) {
-      const float code = code_of(w[i + j], inverse_scale);
-      wc[j] += w[i + j] * code;
-      cc[j] += code * code;
-    }
-  }
-  Fit sums{0, 0};
-  for (size_t j = 0; j < kLanes; ++j) {
-    sums.wc += wc[j];
-    sums.cc += cc[j];
-  }
-  return sums;
-}
 
 // The scale that leaves the least squared error, of those that put the largest weight at -7.1, -7.2
 // ... -8.9: beyond 8 the largest is cut off, which pays where it stands alone.
-float best_scale(const Group& w) {
+float best_scale(const Int4PackKernels& kernels, const Group& w, const Group& importance) {
   const float largest = *std::max_element(
       w.begin(), w.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
   if (std::fabs(largest) < 1e-30f) return 0;
@@ -57,7 +48,7 @@ float best_scale(const Group& w) {
   float best_gain = 0;
   for (int step = -9; step <= 9; ++step) {
     const float inverse = -(8.0f + 0.1f * static_cast<float>(step)) / largest;
-    const Fit sums = fit(w, inverse);
+    const Int4Fit sums = kernels.fit(w.data(), importance.data(), inverse);
     if (sums.cc > 0 && sums.wc * sums.wc > best_gain * sums.cc) {
       best_gain = sums.wc * sums.wc / sums.cc;
       best = sums.wc / sums.cc;
@@ -67,14 +58,16 @@ float best_scale(const Group& w) {
 }
 
 // Writes one group of one channel into its block.
-void pack_group(const Group& w, int64_t channel, std::byte* block) {
-  const bf16 scale = bf16_from_f32(best_scale(w));
+void pack_group(const Int4PackKernels& kernels, const Group& w, const Group& importance,
+                int64_t channel, std::byte* block) {
+  const bf16 scale = bf16_from_f32(best_scale(kernels, w, importance));
   std::memcpy(block + internal::int4_scale_offset(channel), &scale, sizeof scale);
   const float rounded = bf16_to_f32(scale);
-  const float inverse = rounded == 0 ? 0 : 1.0f / rounded;
+  Group codes;
+  kernels.codes(w.data(), rounded == 0 ? 0 : 1.0f / rounded, codes.data());
   std::byte* bytes = block + internal::kInt4ScaleBytes + channel * 4;
   const auto stored = [&](size_t k) {
-    return static_cast<unsigned>(static_cast<int>(code_of(w[k], inverse)) + 8);
+    return static_cast<unsigned>(static_cast<int>(codes[k]) + 8);
   };
   for (size_t line = 0; line < static_cast<size_t>(internal::kInt4Lines); ++line) {
     for (size_t j = 0; j < 4; ++j) {
@@ -87,16 +80,22 @@ void pack_group(const Group& w, int64_t channel, std::byte* block) {
 
 }  // namespace
 
-void pack_weights_i4(MatrixView<const float> w, std::byte* panels) {
+void pack_weights_i4(MatrixView<const float> w, const float* importance, std::byte* panels) {
+  const Int4PackKernels& kernels = variant_for(active_isa(), f32x4::kInt4PackKernels,
+                                               f32x8::kInt4PackKernels, f32x16::kInt4PackKernels);
   const int64_t groups = padded_depth(WeightFormat::kI4, w.cols) / kInt4Group;
   std::memset(panels, 0, static_cast<size_t>(packed_bytes(WeightFormat::kI4, w.rows, w.cols)));
-  for (int64_t n = 0; n < w.rows; ++n) {
-    std::byte* panel = panels + n / kPanelWidth * panel_bytes(WeightFormat::kI4, w.cols);
-    for (int64_t g = 0; g < groups; ++g) {
-      Group group{};
-      const int64_t first = g * kInt4Group;
-      std::copy_n(w.row(n) + first, std::min(kInt4Group, w.cols - first), group.begin());
-      pack_group(group, n % kPanelWidth, panel + g * kInt4BlockBytes);
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t first = g * kInt4Group;
+    const int64_t count = std::min(kInt4Group, w.cols - first);
+    Group group{};
+    Group weights;
+    weights.fill(1);
+    if (importance != nullptr) std::copy_n(importance + first, count, weights.begin());
+    for (int64_t n = 0; n < w.rows; ++n) {
+      std::copy_n(w.row(n) + first, count, group.begin());
+      std::byte* panel = panels + n / kPanelWidth * panel_bytes(WeightFormat::kI4, w.cols);
+      pack_group(kernels, group, weights, n % kPanelWidth, panel + g * kInt4BlockBytes);
     }
   }
 }

@@ -19,6 +19,7 @@ struct SoftmaxKernels {
   void (*softmax)(float* x, int64_t n);
   float (*log_sum_exp)(const float* x, int64_t n);
   int64_t (*argmax)(const float* x, int64_t n);
+  void (*block_maxima)(const float* x, int64_t n, float* maxima);
 };
 
 }  // namespace
@@ -43,6 +44,10 @@ float log_sum_exp(const float* x, int64_t n) { return softmax_kernels().log_sum_
 int64_t argmax(const float* x, int64_t n) {
   QT_DCHECK(n > 0);
   return softmax_kernels().argmax(x, n);
+}
+
+void block_maxima(const float* x, int64_t n, float* maxima) {
+  softmax_kernels().block_maxima(x, n, maxima);
 }
 
 }  // namespace quintet::kernels

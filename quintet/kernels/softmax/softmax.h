@@ -17,4 +17,10 @@ float log_sum_exp(const float* x, int64_t n);
 // Index of the largest value, the first of equals. REQUIRES: n > 0, no NaN.
 int64_t argmax(const float* x, int64_t n);
 
+// Largest value of each block of kMaximaBlock values; the last block may be shorter.
+// Shapes: maxima [block_count(n)].
+inline constexpr int64_t kMaximaBlock = 64;
+constexpr int64_t block_count(int64_t n) { return (n + kMaximaBlock - 1) / kMaximaBlock; }
+void block_maxima(const float* x, int64_t n, float* maxima);
+
 }  // namespace quintet::kernels

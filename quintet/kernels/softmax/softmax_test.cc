@@ -172,5 +172,22 @@ TEST_P(Argmax, OfMaskedRowIsTheOneThatIsNot) {
   EXPECT_EQ(argmax(x.data(), 100), 70);
 }
 
+QT_EVERY_ISA(BlockMaxima);
+
+TEST_P(BlockMaxima, AreThoseOfEachBlockAlsoOfAShortOne) {
+  for (const int64_t n : edge_sizes()) {
+    GuardedArray<float> x{std::span<const float>(random_floats(n, 1.0f, 9))};
+    GuardedArray<float> maxima(block_count(n));
+    block_maxima(x.data(), n, maxima.data());
+    for (int64_t block = 0; block < maxima.size(); ++block) {
+      float expected = -kInf;
+      for (int64_t i = block * kMaximaBlock; i < std::min(n, (block + 1) * kMaximaBlock); ++i) {
+        expected = std::max(expected, x[i]);
+      }
+      EXPECT_EQ(maxima[block], expected) << n << " " << block;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace quintet::kernels

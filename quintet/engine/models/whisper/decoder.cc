@@ -88,6 +88,7 @@ void Decoder::release(int32_t id) {
 
 void Decoder::forward(std::span<const decode::StepRow> rows, MatrixView<float> logits) {
   const auto most = static_cast<size_t>(config_.text_positions);
+  reserve_states(logits.rows);
   int64_t done = 0;
   while (!rows.empty()) {
     const auto part = rows.first(std::min(most, rows.size()));
@@ -104,6 +105,7 @@ void Decoder::forward(std::span<const decode::StepRow> rows, MatrixView<float> l
 void Decoder::forward_observed(std::span<const decode::StepRow> rows, MatrixView<float> logits,
                                const CrossObserver& observer) {
   QT_CHECK_LE(std::ssize(rows), config_.text_positions);
+  reserve_states(logits.rows);
   place(rows);
   run_placed(logits, &observer);
 }
@@ -123,7 +125,7 @@ void Decoder::place(std::span<const decode::StepRow> rows) {
       last_window = s.window;
     }
     ++groups_.back().rows;
-    rows_.push_back({row.token, row.sequence, position, row.wants_logits});
+    rows_.push_back({row.token, row.sequence, position, row.wants_logits, row.estimate});
   }
 }
 
@@ -132,9 +134,8 @@ void Decoder::embed(MatrixView<float> x) {
   for (size_t i = 0; i < rows_.size(); ++i) {
     const float* position = weights_.decoder_positions + rows_[i].position * config_.d_model;
     float* to = x.row(static_cast<int64_t>(i));
-    for (int64_t d = 0; d < config_.d_model; ++d) {
-      to[d] = kernels::unpacked_weight(weights_.embedding.w, rows_[i].token, d) + position[d];
-    }
+    nn::embed_token(weights_.head, rows_[i].token, to);
+    for (int64_t d = 0; d < config_.d_model; ++d) to[d] += position[d];
   }
 }
 
@@ -213,18 +214,52 @@ void Decoder::run_placed(MatrixView<float> logits, const CrossObserver* observer
   const auto x = matrix(x_.data(), std::ssize(rows_), config_.d_model);
   embed(x);  // x = embedding + position  [rows, D]
   for (int64_t i = 0; i < config_.decoder_layers; ++i) run_layer(i, x, observer);
-  if (logits.rows == 0) return;
-  int64_t wanted = 0;
+  const auto first = std::ssize(logit_rows_);
   for (int64_t i = 0; i < x.rows; ++i) {
-    if (!rows_[static_cast<size_t>(i)].wants_logits) continue;
-    if (wanted < i) std::copy_n(x.row(i), x.cols, x.row(wanted));
-    ++wanted;
+    const Row& row = rows_[static_cast<size_t>(i)];
+    if (!row.wants_logits) continue;
+    std::copy_n(x.row(i), x.cols, states_.data() + std::ssize(logit_rows_) * x.cols);
+    logit_rows_.push_back(row);
   }
-  QT_CHECK_EQ(wanted, logits.rows);
-  const auto normed = matrix(h_.data(), wanted, x.cols);
-  // The embedding is the output head too  [logits.rows, V]
-  nn::norm_linear(run_, weights_.decoder_norm, weights_.embedding, x.rows_from(0, wanted), normed,
-                  logits);
+  QT_CHECK_EQ(std::ssize(logit_rows_), first + logits.rows);
+  const auto states = matrix(states_.data() + first * x.cols, logits.rows, x.cols);
+  nn::layer_norm(run_, weights_.decoder_norm, states, states);
+  run_head(states, std::span(logit_rows_).subspan(static_cast<size_t>(first)), logits);
+}
+
+void Decoder::reserve_states(int64_t rows) {
+  logit_rows_.clear();
+  if (states_.size() < rows * config_.d_model) {
+    states_ = AlignedArray<float>(rows * config_.d_model);
+  }
+}
+
+// Estimates of all rows in one pass over the coarse weights, where any will do with them; then the
+// others, neighbours together, in passes over the exact ones. Prompts are rare among single tokens.
+void Decoder::run_head(MatrixView<const float> states, std::span<const Row> rows,
+                       MatrixView<float> logits) {
+  const auto estimated = [](const Row& row) { return row.estimate; };
+  if (std::any_of(rows.begin(), rows.end(), estimated)) {
+    nn::estimate_logits(run_, weights_.head, states, logits);
+    if (!weights_.head.two_stages()) return;
+  }
+  for (auto first = std::find_if_not(rows.begin(), rows.end(), estimated); first != rows.end();) {
+    const auto last = std::find_if(first, rows.end(), estimated);
+    const int64_t row = first - rows.begin();
+    nn::exact_logits(run_, weights_.head, states.rows_from(row, last - first),
+                     logits.rows_from(row, last - first));
+    first = std::find_if_not(last, rows.end(), estimated);
+  }
+}
+
+void Decoder::refine(int32_t sequence, int64_t count, std::span<float> logits) const {
+  const auto found = std::find_if(logit_rows_.rbegin(), logit_rows_.rend(),
+                                  [&](const Row& row) { return row.sequence == sequence; });
+  if (found == logit_rows_.rend() || !found->estimate) return;
+  const int64_t row = logit_rows_.rend() - found - 1;
+  nn::refine_logits(weights_.head,
+                    {states_.data() + row * config_.d_model, static_cast<size_t>(config_.d_model)},
+                    count, logits);
 }
 
 size_t Decoder::cache_bytes() const {
@@ -236,8 +271,8 @@ size_t Decoder::cache_bytes() const {
 }
 
 size_t Decoder::activation_bytes() const {
-  return static_cast<size_t>(cross_kv_.size() + x_.size() + h_.size() + wide_.size() +
-                             scores_.size()) *
+  return static_cast<size_t>(cross_kv_.size() + states_.size() + x_.size() + h_.size() +
+                             wide_.size() + scores_.size()) *
              sizeof(float) +
          cross_scratch_.bytes();
 }

@@ -36,6 +36,7 @@ class Decoder final : public decode::StepModel {
   int64_t vocabulary() const override { return config_.vocabulary; }
   int64_t max_tokens() const override { return config_.text_positions; }
   void forward(std::span<const decode::StepRow> rows, MatrixView<float> logits) override;
+  void refine(int32_t sequence, int64_t count, std::span<float> logits) const override;
   int32_t fork(int32_t sequence) override;
   void release(int32_t sequence) override;
 
@@ -67,6 +68,7 @@ class Decoder final : public decode::StepModel {
     int32_t sequence;
     int64_t position;
     bool wants_logits;
+    bool estimate;
   };
   static constexpr int32_t kNone = -1;
 
@@ -76,6 +78,9 @@ class Decoder final : public decode::StepModel {
 
   void place(std::span<const decode::StepRow> rows);
   void run_placed(MatrixView<float> logits, const CrossObserver* observer);
+  void reserve_states(int64_t rows);
+  void run_head(MatrixView<const float> states, std::span<const Row> rows,
+                MatrixView<float> logits);
   void run_layer(int64_t index, MatrixView<float> x, const CrossObserver* observer);
   void embed(MatrixView<float> x);
   // One head, for all rows, on the thread that owns `lane`.
@@ -91,9 +96,12 @@ class Decoder final : public decode::StepModel {
   std::vector<Sequence> sequences_;
   nn::KeyValueRows cache_;
 
-  std::vector<Row> rows_;                   // Of the pass at hand, at most text_positions,
-  std::vector<nn::AttentionGroup> groups_;  // and neighbours among them that hear one window.
-  AlignedArray<float> cross_kv_;            // [positions, 2 D]: before packing.
+  std::vector<Row> rows_;  // Of the part of a pass at hand: at most text_positions.
+  std::vector<nn::AttentionGroup> groups_;  // Neighbours among them that hear one window.
+  // Rows of the last pass that wanted logits, and what they gave the head: for `refine`.
+  std::vector<Row> logit_rows_;
+  AlignedArray<float> states_;    // [logit rows, D]
+  AlignedArray<float> cross_kv_;  // [positions, 2 D]: before packing.
   nn::AttentionScratch cross_scratch_;
   AlignedArray<float> x_;               // [rows, D]
   AlignedArray<float> h_;               // [rows, D]

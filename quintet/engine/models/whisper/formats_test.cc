@@ -59,7 +59,8 @@ class WhisperFormats : public ::testing::Test {
 };
 
 TEST_F(WhisperFormats, PackedFilesGiveTheLogitsThatTheyWereMadeFrom) {
-  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {
+  for (const Precision precision :
+       {Precision::kF32, Precision::kBF16, Precision::kInt8, Precision::kInt4}) {
     const auto expected = logits(tiny_folder(), precision);
     const fs::path file = packed(precision);
     EXPECT_EQ(logits(file, {}), expected) << precision_name(precision);
@@ -285,7 +286,7 @@ TEST_F(WhisperFormats, APackedFileMustDescribeItsModel) {
     EXPECT_THAT(missing.message(), HasSubstr(key));
   }
   EXPECT_EQ(error_with("architecture", "bert").code(), Code::kUnsupported);
-  for (const char* precision : {"auto", "int4", ""}) {
+  for (const char* precision : {"auto", "int3", ""}) {
     EXPECT_EQ(error_with("precision", precision).code(), Code::kCorrupt);
   }
   // The tensors of other formats.

@@ -27,8 +27,11 @@ class BlockSpecs {
   void linear(const char* name, int64_t n, int64_t k, const char* ct2,
               std::vector<std::string> hugging_face, int64_t query_rows = 0) {
     for (std::string& stem : hugging_face) stem.insert(0, hugging_face_);
+    // A block's norms stand right before the layer that reads them.
+    const LayerSpec& before = specs_.back();
     specs_.push_back({LayerKind::kLinear, ours_ + name, n, k, ct2_ + ct2, std::move(hugging_face),
-                      query_rows, query_scale_});
+                      query_rows, query_scale_,
+                      before.kind == LayerKind::kNorm ? before.name : std::string()});
   }
 
   void self_attention() {
@@ -92,7 +95,10 @@ std::vector<LayerSpec> layer_specs(const Config& c) {
                    c.vocabulary,
                    d,
                    "decoder/embeddings",
-                   {"model.decoder.embed_tokens"}});
+                   {"model.decoder.embed_tokens"},
+                   0,
+                   1,
+                   "decoder.norm"});
   specs.push_back({LayerKind::kTable,
                    "decoder.positions",
                    c.text_positions,

@@ -34,6 +34,7 @@ struct LayerSpec {
   // Rows [0, query_rows) are queries; packing multiplies them by query_scale = 1 / sqrt(head size).
   int64_t query_rows = 0;
   float query_scale = 1;
+  std::string norm = {};  // The norm whose output is the input; empty: another input.
 };
 
 // In the order of the forward pass.

@@ -67,7 +67,7 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, T
   const auto parsed = parse_precision(name);
   if (!parsed || !*parsed) {
     return Error(Code::kCorrupt,
-                 "the packed file says precision " + name + ", expected fp32, bf16 or int8");
+                 "the packed file says precision " + name + ", expected fp32, bf16, int8 or int4");
   }
   const std::optional<Precision> precision = *parsed;
   if (wanted && *wanted != *precision) {

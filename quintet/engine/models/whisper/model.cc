@@ -7,11 +7,15 @@ namespace {
 
 using kernels::WeightFormat;
 
+bool is_quantized(Precision precision) {
+  return precision == Precision::kInt8 || precision == Precision::kInt4;
+}
+
 // bfloat16 models keep float32 here: vdpbf16ps runs at half the rate of float32 FMA on Intel's
 // servers (gemm_bench prints both).
 WeightFormat encoder_attention(Precision precision, const Config& config) {
   const bool fits = config.d_model / config.encoder_heads <= kernels::kMaxInt8HeadDim;
-  return precision == Precision::kInt8 && fits ? WeightFormat::kI8 : WeightFormat::kF32;
+  return is_quantized(precision) && fits ? WeightFormat::kI8 : WeightFormat::kF32;
 }
 
 // The cross-attention cache is read once per token and bound by memory: fewer bytes pay on every
@@ -19,7 +23,7 @@ WeightFormat encoder_attention(Precision precision, const Config& config) {
 WeightFormat cross_cache_format(Precision precision, const Config& config) {
   if (precision == Precision::kF32) return WeightFormat::kF32;
   const bool fits = config.d_model / config.decoder_heads <= kernels::kMaxInt8HeadDim;
-  return precision != Precision::kBF16 && fits ? WeightFormat::kI8 : WeightFormat::kBF16;
+  return is_quantized(precision) && fits ? WeightFormat::kI8 : WeightFormat::kBF16;
 }
 
 // Longest row that any layer reads.

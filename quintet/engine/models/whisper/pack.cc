@@ -33,15 +33,17 @@ class Packer {
         lane_floats_((kPanelWidth + 1) * widest),
         scratch_(pool.threads() * lane_floats_) {}
 
+  // `importance`: of the layer's inputs, or empty.
   void pack(const PublishedLayer& source, const LayerSpec& spec, WeightFormat format,
-            const std::vector<std::byte*>& to) {
+            const std::vector<float>& importance, const std::vector<std::byte*>& to) {
+    const float* weights = importance.empty() ? nullptr : importance.data();
     std::vector<float> bias = source.bias();
     for (int64_t i = 0; i < spec.query_rows; ++i) bias[i] *= spec.query_scale;
     if (!is_matrix(spec.kind)) {
       source.read_rows(0, spec.n, reinterpret_cast<float*>(to[0]));
     } else {
       pool_.parallel_for_lanes(kernels::panel_count(spec.n), [&](int64_t lane, int64_t panel) {
-        pack_panel(source, spec, format, panel, scratch_.data() + lane * lane_floats_, to);
+        pack_panel(source, spec, format, panel, weights, scratch_.data() + lane * lane_floats_, to);
       });
     }
     if (!bias.empty()) std::memcpy(to.back(), bias.data(), bias.size() * sizeof(float));
@@ -50,7 +52,8 @@ class Packer {
 
  private:
   static void pack_panel(const PublishedLayer& source, const LayerSpec& spec, WeightFormat format,
-                         int64_t panel, float* scratch, const std::vector<std::byte*>& to) {
+                         int64_t panel, const float* importance, float* scratch,
+                         const std::vector<std::byte*>& to) {
     const int64_t first = panel * kPanelWidth;
     const int64_t rows = std::min(kPanelWidth, spec.n - first);
     source.read_rows(first, rows, scratch);
@@ -60,7 +63,8 @@ class Packer {
     }
     const int64_t queries = std::clamp<int64_t>(spec.query_rows - first, 0, rows);
     for (int64_t i = 0; i < queries * spec.k; ++i) scratch[i] *= spec.query_scale;
-    nn::pack_panel(format, panel, matrix(static_cast<const float*>(scratch), rows, spec.k), to);
+    const auto pack = spec.kind == LayerKind::kEmbedding ? nn::pack_head_panel : nn::pack_panel;
+    pack(format, panel, matrix(static_cast<const float*>(scratch), rows, spec.k), importance, to);
   }
 
   ThreadPool& pool_;
@@ -80,6 +84,21 @@ Result<void> check_size(const io::WeightFile& source, const std::vector<LayerSpe
   return Error(Code::kCorrupt, "the configuration asks for " + std::to_string(wanted) +
                                    " weights, the file has only " + std::to_string(stored) +
                                    " bytes of them");
+}
+
+// The mean squares of a layer's inputs, as far as its norm tells: what it puts out has the mean
+// beta and the deviation gamma. Empty where the input is not that of a norm.
+Result<std::vector<float>> input_importance(const io::WeightFile& source,
+                                            const std::vector<LayerSpec>& specs,
+                                            const LayerSpec& spec) {
+  std::vector<float> squares;
+  const auto norm = std::ranges::find(specs, spec.norm, &LayerSpec::name);
+  if (norm == specs.end()) return squares;
+  QT_TRY(const DenseLayer layer, read_layer(source, *norm));
+  for (size_t i = 0; i < layer.weight.size(); ++i) {
+    squares.push_back(layer.weight[i] * layer.weight[i] + layer.bias[i] * layer.bias[i]);
+  }
+  return squares;
 }
 
 int64_t aligned(int64_t bytes) {
@@ -118,7 +137,8 @@ Result<PackedModel> pack_model(const io::WeightFile& source, const Config& confi
       places.push_back(next);
       next += aligned(t.bytes());
     }
-    packer.pack(layer, spec, format_of(spec), places);
+    QT_TRY(const std::vector<float> importance, input_importance(source, specs, spec));
+    packer.pack(layer, spec, format_of(spec), importance, places);
   }
   model.plan = std::move(plan);
   return model;

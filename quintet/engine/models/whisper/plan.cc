@@ -13,17 +13,25 @@ namespace {
 using kernels::WeightFormat;
 using nlohmann::json;
 
-LayerChoice default_choice(LayerKind kind, Precision precision) {
+// Read for every token, and so bound by memory. cross_kv runs once over the whole audio; the head
+// is estimated with 4 bits anyway.
+bool is_decoding(const LayerSpec& spec) {
+  return spec.name.starts_with("decoder.layers.") && !spec.name.ends_with(".cross_kv");
+}
+
+LayerChoice default_choice(const LayerSpec& spec, Precision precision) {
   const std::string asked = std::string(precision_name(precision)) + " was asked for";
   switch (precision) {
     case Precision::kF32: return {WeightFormat::kF32, asked};
     case Precision::kBF16: return {WeightFormat::kBF16, asked};
-    case Precision::kInt8: break;
+    case Precision::kInt8:
+    case Precision::kInt4: break;
   }
-  if (kind == LayerKind::kConv) {
+  if (spec.kind == LayerKind::kConv) {
     return {WeightFormat::kBF16,
             "sees the raw spectrogram; the most sensitive stage, 3 % of the work"};
   }
+  if (precision == Precision::kInt4 && is_decoding(spec)) return {WeightFormat::kI4, asked};
   return {WeightFormat::kI8, asked};
 }
 
@@ -46,7 +54,7 @@ Result<LayerChoice> choice_from_json(const json& object) {
 Plan default_plan(const Config& config, Precision precision) {
   Plan plan;
   for (const LayerSpec& spec : layer_specs(config)) {
-    if (is_matrix(spec.kind)) plan[spec.name] = default_choice(spec.kind, precision);
+    if (is_matrix(spec.kind)) plan[spec.name] = default_choice(spec, precision);
   }
   return plan;
 }

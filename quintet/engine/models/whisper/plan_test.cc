@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using testing::tiny_config;
 
 TEST(Plan, HasAnEntryWithAReasonForEveryMatrixAndForNothingElse) {
-  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {
+  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8, Precision::kInt4}) {
     const Plan plan = default_plan(tiny_config(), precision);
     size_t matrices = 0;
     for (const LayerSpec& spec : layer_specs(tiny_config())) {
@@ -32,6 +32,14 @@ TEST(Plan, OfInt8KeepsConvolutionsInBfloat16) {
   EXPECT_EQ(plan.at("encoder.conv1").format, WeightFormat::kBF16);
   EXPECT_EQ(plan.at("encoder.layers.0.qkv").format, WeightFormat::kI8);
   EXPECT_EQ(plan.at("decoder.embedding").format, WeightFormat::kI8);
+}
+
+TEST(Plan, OfInt4HasFourBitsWhereEveryTokenReads) {
+  const Plan plan = default_plan(tiny_config(), Precision::kInt4);
+  EXPECT_EQ(plan.at("decoder.layers.0.cross_q").format, WeightFormat::kI4);
+  EXPECT_EQ(plan.at("decoder.layers.0.cross_kv").format, WeightFormat::kI8);
+  EXPECT_EQ(plan.at("encoder.layers.0.qkv").format, WeightFormat::kI8);
+  EXPECT_EQ(plan.at("encoder.conv1").format, WeightFormat::kBF16);
 }
 
 TEST(Plan, ComesBackFromItsText) {

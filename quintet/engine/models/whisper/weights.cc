@@ -22,10 +22,13 @@ class Binder {
     nn::Linear layer;
     layer.name = name;
     layer.w = nn::stored_weights(format_of(spec), spec.n, spec.k, data);
-    if (spec.kind != LayerKind::kEmbedding) {
-      layer.bias = reinterpret_cast<const float*>(data.back());
-    }
+    layer.bias = reinterpret_cast<const float*>(data.back());
     return layer;
+  }
+
+  nn::OutputHead head(const std::string& prefix, const char* name) {
+    const LayerSpec& spec = find_spec(prefix + name);
+    return nn::stored_head(format_of(spec), spec.n, spec.k, find_tensors(spec));
   }
 
   nn::LayerNorm norm(const std::string& prefix, const char* name) {
@@ -87,10 +90,11 @@ std::vector<nn::StoredTensor> layer_tensors(const LayerSpec& spec, kernels::Weig
             {spec.name + ".beta", DType::kF32, {spec.n}}};
   }
   if (spec.kind == LayerKind::kTable) return {{spec.name, DType::kF32, {spec.n, spec.k}}};
-  auto tensors = nn::stored_tensors(spec.name, format, spec.n, spec.k);
-  if (spec.kind != LayerKind::kEmbedding) {
-    tensors.push_back({spec.name + ".bias", DType::kF32, {spec.n}});
+  if (spec.kind == LayerKind::kEmbedding) {
+    return nn::stored_head_tensors(spec.name, format, spec.n, spec.k);
   }
+  auto tensors = nn::stored_tensors(spec.name, format, spec.n, spec.k);
+  tensors.push_back({spec.name + ".bias", DType::kF32, {spec.n}});
   return tensors;
 }
 
@@ -110,8 +114,7 @@ Result<Weights> bind_weights(const PackedModel& model, const Config& config) {
                          .fc2 = bind.linear(p, "fc2")});
   }
   w.encoder_norm = bind.norm("encoder.", "norm");
-  w.embedding = bind.linear("decoder.", "embedding");
-  w.embedding.name = "output_head";
+  w.head = bind.head("decoder.", "embedding");
   w.decoder_positions = bind.table("decoder.positions");
   for (int64_t i = 0; i < config.decoder_layers; ++i) {
     const std::string p = "decoder.layers." + std::to_string(i) + ".";

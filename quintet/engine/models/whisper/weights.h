@@ -12,6 +12,7 @@
 #include "quintet/engine/models/whisper/layers.h"
 #include "quintet/engine/models/whisper/plan.h"
 #include "quintet/engine/nn/linear.h"
+#include "quintet/engine/nn/output_head.h"
 #include "quintet/engine/nn/weight_formats.h"
 #include "quintet/engine/precision.h"
 #include "quintet/io/formats/weight_file.h"
@@ -47,7 +48,7 @@ struct Weights {
   const float* encoder_positions;  // [audio_positions, D]
   std::vector<EncoderLayer> encoder;
   nn::LayerNorm encoder_norm;
-  nn::Linear embedding;            // [V, D]: rows are embeddings; as a layer, the output head
+  nn::OutputHead head;             // Token embeddings and output head [V, D]
   const float* decoder_positions;  // [text_positions, D]
   std::vector<DecoderLayer> decoder;
   nn::LayerNorm decoder_norm;
@@ -62,7 +63,8 @@ struct PackedModel {
 };
 
 // The tensors that hold layer `spec` whose matrix, if it is one, has `format`: of a matrix those of
-// nn::stored_tensors and a bias, otherwise gamma and beta, or the table.
+// nn::stored_tensors and a bias, of the embedding those of nn::stored_head_tensors, otherwise gamma
+// and beta, or the table.
 std::vector<nn::StoredTensor> layer_tensors(const LayerSpec& spec, kernels::WeightFormat format);
 
 // Packs the published weights of `source` (Hugging Face or CTranslate2) as `plan` says, without

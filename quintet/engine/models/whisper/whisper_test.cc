@@ -15,6 +15,7 @@
 #include "quintet/io/formats/safetensors.h"
 #include "quintet/io/media/audio.h"
 #include "quintet/kernels/mel/mel.h"
+#include "quintet/kernels/softmax/softmax.h"
 
 namespace quintet::whisper {
 namespace {
@@ -328,6 +329,39 @@ TEST_F(WhisperBaseGolden, EveryStageEqualsTheReference) {
   for (size_t i = 0; i < found.log_probs.size(); ++i) {
     EXPECT_NEAR(found.log_probs[i], log_probs[i], 1e-3f) << i;
   }
+}
+
+TEST_F(WhisperBaseGolden, TwoStagesChooseTheTokensOfTheExactHead) {
+  ThreadPool pool(2);
+  auto model = load_model(whisper_base(), Precision::kInt8, pool);
+  ASSERT_TRUE(model) << model.error().message();
+  auto golden = io::read_weights(kGoldens / "whisper-base/jfk.safetensors");
+  ASSERT_TRUE(golden) << golden.error().message();
+  Session session(**model, pool, /*baseline=*/false);
+  set_mel(session, **model, golden_floats(*golden, "mel"));
+  const EncodedWindow window = session.encode((*model)->config.mel_frames());
+  const std::vector<int32_t> tokens = golden_tokens(*golden, "greedy");
+  const auto v = static_cast<size_t>((*model)->config.vocabulary);
+  const std::vector<float> exact = testing::logits_of(window, tokens);
+
+  const decode::Sequence sequence = window.begin();
+  std::vector<float> logits(v);
+  int64_t differing = 0;
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    const std::span<const float> want = std::span(exact).subspan(t * v, v);
+    const decode::StepRow row = {.sequence = sequence.id(), .token = tokens[t], .estimate = true};
+    session.decoder().forward({&row, 1}, matrix(logits.data(), 1, std::ssize(logits)));
+    sequence.refine(1, logits);
+    const auto best = static_cast<size_t>(kernels::argmax(want.data(), std::ssize(want)));
+    EXPECT_EQ(kernels::argmax(logits.data(), std::ssize(logits)), static_cast<int64_t>(best)) << t;
+    EXPECT_EQ(logits[best], want[best]) << t;
+    // Over 2000 tokens of a corpus the sum was off by 0.004 on average and 0.08 at most.
+    EXPECT_NEAR(kernels::log_sum_exp(logits.data(), std::ssize(logits)),
+                kernels::log_sum_exp(want.data(), std::ssize(want)), 0.1f)
+        << t;
+    for (size_t i = 0; i < v; ++i) differing += logits[i] != want[i] ? 1 : 0;
+  }
+  EXPECT_GT(differing, 0) << "the estimates are exact: nothing was tested";
 }
 
 }  // namespace
