@@ -42,6 +42,12 @@ std::string today() {
 Result<compress::Calibration> calibrate(const Flags& flags, const Globals& globals) {
   if (flags.to != "packed") return wrong("--calibrate makes packed files: leave --to out");
   QT_TRY(const std::filesystem::path source, io::find_model(flags.model));
+  // Before minutes of work, not after them.
+  const std::filesystem::path folder = std::filesystem::absolute(flags.output).parent_path();
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    return Error(Code::kNotFound, folder.string() + ": no such folder to write into");
+  }
   ProgressBar progress(globals);
   compress::CalibrationOptions options{
       .max_drop = flags.max_drop, .date = today(), .threads = globals.threads};
@@ -132,13 +138,15 @@ void add_convert_command(CLI::App& app, Globals& globals, Action& action) {
       ->capture_default_str();
   command->add_option("--dtype", flags->dtype, "Of safetensors: float32 or float16")
       ->capture_default_str();
-  command->add_option("--calibrate", flags->calibrate,
-                      "Recordings and their texts ({\"audio\": path, \"text\": ...} a line): "
-                      "measure each layer's noise at int8 and the words lost against float32, "
-                      "and write the first choice of layers that passes");
+  auto* calibrate_option = command->add_option(
+      "--calibrate", flags->calibrate,
+      "Recordings and their texts ({\"audio\": path, \"text\": ...} a line): measure each layer's "
+      "noise at int8 and the words lost against float32, and write the first choice of layers that "
+      "passes");
   command
       ->add_option("--max-drop", flags->max_drop,
                    "Points of word error rate that --calibrate may lose")
+      ->needs(calibrate_option)
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
   command->callback(

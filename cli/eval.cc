@@ -65,12 +65,6 @@ void add_timings(const Timings& from, Timings& to) {
   to.tokens += from.tokens;
 }
 
-// What is wrong in a data file is the file's fault, not that of the command line.
-Error data_error(const Error& error) {
-  const Code code = error.code() == Code::kInvalidArgument ? Code::kCorrupt : error.code();
-  return Error(code, error.message());
-}
-
 SpeechInput item_input(const eval::DataItem& item, const TranscribeOptions& defaults) {
   TranscribeOptions options = defaults;
   if (options.language.empty()) options.language = item.language;
@@ -89,7 +83,7 @@ void score_item(const eval::DataItem& item, const Transcript& transcript, Evalua
 Result<void> score_items(const SpeechModel& model, TranscribeOptions options, const Flags& flags,
                          const Globals& globals, Evaluation& evaluation) {
   const auto at_line = [&](const Error& error, const eval::DataItem& item) {
-    return data_error(error).with(flags.data + ": line " + std::to_string(item.line));
+    return eval::as_data_error(error, flags.data, item);
   };
   std::stop_source stop;
   options.stop = stop.get_token();

@@ -50,17 +50,21 @@ void print_layers(const std::string& text) {
 
 void print_metadata(const io::WeightFile& file) {
   for (const auto& [key, value] : file.metadata) {
-    const auto precision = file.metadata.find("precision");
-    const auto check = accuracy_check_from_json(value);
     if (key == "layers") {
       print_layers(value);
-    } else if (key == "accuracy_check" && check && precision != file.metadata.end()) {
-      print_check(precision->second, *check);
-    } else {
-      const bool shown = value.size() <= kLongestValue;
-      std::cout << "  " << key << ": "
-                << (shown ? value : "(" + std::to_string(value.size()) + " bytes)") << "\n";
+      continue;
     }
+    if (key == "accuracy_check") {
+      const auto precision = file.metadata.find("precision");
+      const auto check = accuracy_check_from_json(value);
+      if (check && precision != file.metadata.end()) {
+        print_check(precision->second, *check);
+        continue;
+      }
+    }
+    const bool shown = value.size() <= kLongestValue;
+    std::cout << "  " << key << ": "
+              << (shown ? value : "(" + std::to_string(value.size()) + " bytes)") << "\n";
   }
 }
 

@@ -202,10 +202,9 @@ void print_table(const Profile& profile) {
   ProfileRow total{.stage = "total", .ms = profile.total_ms};
   print_row(total, profile.total_ms);
   std::printf(
-      "Operations and bytes follow from the shapes; softmax and copies are not counted. Limit: "
-      "what "
-      "takes\nlonger at the rates above, the operations or the bytes; of it: the share that was "
-      "reached.\n");
+      "Operations and bytes follow from the shapes; softmax and copies are not counted.\n"
+      "Limit: what takes longer at the rates above, the operations or the bytes; of it: the share "
+      "that was reached.\n");
 }
 
 Result<void> write_svg(const Report& report) {

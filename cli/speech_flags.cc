@@ -1,6 +1,7 @@
 #include "cli/speech_flags.h"
 
 #include <cmath>
+#include <cstdio>
 
 namespace quintet::cli {
 namespace {
@@ -31,7 +32,14 @@ Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& g
   LoadOptions options{.threads = globals.threads, .baseline = flags.baseline};
   if (flags.vad) options.voice_activity = kVoiceActivity;
   QT_TRY(options.precision, parse_precision(globals.precision));
-  return SpeechModel::load(flags.model, options);
+  QT_TRY(SpeechModel model, SpeechModel::load(flags.model, options));
+  if (model.precision_unmeasured() && !globals.quiet) {
+    std::fprintf(stderr,
+                 "quintet: %s: auto is bf16, since no accuracy check of these weights is known; "
+                 "convert --calibrate checks int8 on your recordings\n",
+                 flags.model.c_str());
+  }
+  return model;
 }
 
 Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags) {

@@ -45,24 +45,26 @@ Result<AccuracyCheck> read_check(const std::string& text) {
   QT_TRY(check.difference, rate_from_json(object, "difference"));
   QT_TRY(check.agreement, io::number_field(object, "agreement_with_fp32"));
   QT_TRY(check.max_drop, io::number_field(object, "max_drop"));
-  QT_TRY(check.threshold_db, io::number_field(object, "threshold_db"));
+  if (object.contains("threshold_db")) {
+    QT_TRY(check.threshold_db, io::number_field(object, "threshold_db"));
+  }
   return check;
 }
 
 }  // namespace
 
 std::string accuracy_check_to_json(const AccuracyCheck& check) {
-  return json{{"data", check.data},
-              {"date", check.date},
-              {"items", check.items},
-              {"words", check.words},
-              {"word_error_rate_fp32", rate_to_json(check.original)},
-              {"word_error_rate", rate_to_json(check.compressed)},
-              {"difference", rate_to_json(check.difference)},
-              {"agreement_with_fp32", rounded(check.agreement)},
-              {"max_drop", rounded(check.max_drop)},
-              {"threshold_db", rounded(check.threshold_db)}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  json object = {{"data", check.data},
+                 {"date", check.date},
+                 {"items", check.items},
+                 {"words", check.words},
+                 {"word_error_rate_fp32", rate_to_json(check.original)},
+                 {"word_error_rate", rate_to_json(check.compressed)},
+                 {"difference", rate_to_json(check.difference)},
+                 {"agreement_with_fp32", rounded(check.agreement)},
+                 {"max_drop", rounded(check.max_drop)}};
+  if (check.threshold_db) object["threshold_db"] = rounded(*check.threshold_db);
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 Result<AccuracyCheck> accuracy_check_from_json(const std::string& text) {

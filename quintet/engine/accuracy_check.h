@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "quintet/core/result.h"
@@ -27,7 +28,8 @@ struct AccuracyCheck {
   MeasuredRate difference = {};  // compressed - original, in points, on the same items.
   double agreement = 0;          // Per cent of the words that float32 gives that it gives too.
   double max_drop = 0;           // Largest difference that passes, in points.
-  double threshold_db = 0;       // Layers whose output at int8 is noisier than this are not int8.
+  // Layers whose output at int8 is noisier than this are not int8; unset: noise decided nothing.
+  std::optional<double> threshold_db = {};
 
   bool passed() const { return difference.value <= max_drop; }
   bool operator==(const AccuracyCheck&) const = default;

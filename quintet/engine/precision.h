@@ -15,7 +15,8 @@ enum class Precision {
   kInt8,  // Weights int8 per output channel, activations int8 per row; encoder attention and
           // cross-attention int8; convolutions bfloat16; logits estimated with 4 bits and made
           // exact in int8 where they can matter.
-  kInt4,  // As kInt8, with the decoder's weights at 4 bits in groups of 32.
+  kInt4,  // As kInt8, with those weights of the decoder that every token reads at 4 bits in groups
+          // of 32.
 };
 
 // "fp32", "bf16", "int8", "int4".

@@ -42,6 +42,11 @@ Result<std::vector<std::filesystem::path>> media_field(const json& object, std::
   return paths;
 }
 
+Error as_fault_of_the_file(const Error& error) {
+  const Code code = error.code() == Code::kInvalidArgument ? Code::kCorrupt : error.code();
+  return Error(code, error.message());
+}
+
 Result<DataItem> item_of(const json& object, const std::filesystem::path& folder,
                          const DataFileLimits& limits) {
   if (!object.is_object())
@@ -113,10 +118,7 @@ Result<std::vector<DataItem>> load_data_file(const std::filesystem::path& path,
 
 Result<std::vector<DataItem>> load_speech_items(const std::filesystem::path& path) {
   auto items = load_data_file(path);
-  if (!items && items.error().code() == Code::kInvalidArgument) {
-    return Error(Code::kCorrupt, items.error().message());
-  }
-  if (!items) return items;
+  if (!items) return as_fault_of_the_file(items.error());
   for (const DataItem& item : *items) {
     if (item.task == Task::kTranscribe && item.audio.size() == 1) continue;
     return Error(Code::kUnsupported, path.string() + ": line " + std::to_string(item.line) +
@@ -124,6 +126,10 @@ Result<std::vector<DataItem>> load_speech_items(const std::filesystem::path& pat
                                          "items with one recording each");
   }
   return items;
+}
+
+Error as_data_error(const Error& error, const std::filesystem::path& path, const DataItem& item) {
+  return as_fault_of_the_file(error).with(path.string() + ": line " + std::to_string(item.line));
 }
 
 std::vector<int64_t> groups_by_media(std::span<const DataItem> items) {

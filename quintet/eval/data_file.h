@@ -54,6 +54,10 @@ Result<std::vector<DataItem>> load_data_file(const std::filesystem::path& path,
 // wrong in a data file is the file's fault, not that of the caller.
 Result<std::vector<DataItem>> load_speech_items(const std::filesystem::path& path);
 
+// What went wrong with an item of the file at `path`, naming its line: kCorrupt instead of
+// kInvalidArgument, as above.
+Error as_data_error(const Error& error, const std::filesystem::path& path, const DataItem& item);
+
 // A number for each item; items about the same first picture or recording share it. What
 // bootstrap_interval draws.
 std::vector<int64_t> groups_by_media(std::span<const DataItem> items);

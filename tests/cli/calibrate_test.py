@@ -75,7 +75,20 @@ class Calibrate(CliTest):
         self.assert_one_line_error(self.calibrate("--precision", "fp32"), 2, "fp32")
         self.assert_one_line_error(self.calibrate("--to", "safetensors"), 2, "--calibrate")
         self.assert_one_line_error(self.calibrate("--max-drop", "-1"), 2, "--max-drop")
+        self.assert_one_line_error(run("convert", self.model, "-o", self.target, "--max-drop", "2"),
+                                   2, "--calibrate")
         self.assert_one_line_error(self.calibrate(model=packed), 1, quoted(packed), "packed")
+        self.assertFalse(self.target.exists())
+
+    def test_finds_out_before_the_work_that_it_cannot_write(self):
+        self.target = self.folder / "nowhere" / "out.qnt"
+        data = self.folder / "not-read.jsonl"
+        self.assert_one_line_error(self.calibrate(data=data), 1, "nowhere", "no such folder")
+
+    def test_recordings_that_nobody_can_hear_decide_nothing(self):
+        (self.folder / "silence.wav").write_bytes(wav_bytes(pcm16([0.0] * 32000)))
+        data = self.write_data([{"audio": "silence.wav", "text": "one"}])
+        self.assert_one_line_error(self.calibrate(data=data), 1, quoted(data), "can be heard")
         self.assertFalse(self.target.exists())
 
     def test_names_what_is_wrong_in_the_data(self):

@@ -60,17 +60,14 @@ Plan plan_for(const whisper::Config& config, Precision precision,
   return plan;
 }
 
-// The thresholds to try in turn: the one for outliers, then those that leave three quarters, half
-// and a quarter of the layers at int8.
-std::vector<double> thresholds(const std::map<std::string, double>& snr_db) {
-  std::vector<double> sorted;
-  for (const auto& [name, db] : snr_db) sorted.push_back(db);
-  std::ranges::sort(sorted);
-  std::vector<double> out = {noise_threshold(snr_db)};
-  for (const size_t quarter : {1, 2, 3}) {
-    const double next = sorted[sorted.size() * quarter / 4];
-    if (next > out.back()) out.push_back(next);
-  }
+// What was measured of the layers that int8 models have at int8.
+std::map<std::string, double> int8_layers(const whisper::Config& config,
+                                          const std::map<std::string, double>& snr_db) {
+  const Plan plan = whisper::default_plan(config, Precision::kInt8);
+  std::map<std::string, double> out = snr_db;
+  std::erase_if(out, [&](const auto& layer) {
+    return plan.at(layer.first).format != WeightFormat::kI8;
+  });
   return out;
 }
 
@@ -102,7 +99,7 @@ class Judge {
       how.exact_length = false;  // What is compared is the precision and nothing else.
       auto transcript = model.transcribe(item.audio.front(), how);
       if (!transcript) {
-        return as_data_error(std::move(transcript).error(), item);
+        return eval::as_data_error(transcript.error(), data_, item);
       }
       answers.errors.push_back(
           eval::word_error_rate(item.reference, transcript->text, transcript->language));
@@ -112,8 +109,12 @@ class Judge {
     return answers;
   }
 
+  Error inaudible() const {
+    return Error(Code::kCorrupt, data_.string() + ": none of its recordings can be heard");
+  }
+
   AccuracyCheck compare(const Answers& original, const Answers& compressed,
-                        double threshold_db) const {
+                        std::optional<double> threshold_db) const {
     AccuracyCheck check{.data = data_.filename().string(),
                         .date = options_.date,
                         .items = std::ssize(items_),
@@ -140,13 +141,6 @@ class Judge {
   }
   MeasuredRate measured(std::span<const eval::Ratio> errors) const {
     return rate(100 * eval::sum(errors).rate(), eval::bootstrap_interval(errors, groups_));
-  }
-
-  // What is wrong in a data file is the file's fault, not that of the command line.
-  Error as_data_error(Error error, const eval::DataItem& item) const {
-    const Code code = error.code() == Code::kInvalidArgument ? Code::kCorrupt : error.code();
-    return Error(code, error.message())
-        .with(data_.string() + ": line " + std::to_string(item.line));
   }
 
   std::filesystem::path data_;
@@ -180,7 +174,7 @@ class Calibrator {
              try_at(reference, Precision::kInt4, noise_threshold(reference.snr_db)));
       if (found) return *found;
     }
-    for (const double threshold : thresholds(reference.snr_db)) {
+    for (const double threshold : noise_thresholds(reference.snr_db)) {
       QT_TRY(const auto found, try_at(reference, Precision::kInt8, threshold));
       if (found) return *found;
     }
@@ -199,7 +193,8 @@ class Calibrator {
            make_speech_model(std::move(exact), {.threads = options_.threads, .baseline = true}));
     Reference reference;
     QT_TRY(reference.answers, judge_.ask(model, "fp32"));
-    reference.snr_db = noise.snr_db();
+    reference.snr_db = int8_layers(config_, noise.snr_db());
+    if (reference.snr_db.empty()) return judge_.inaudible();
     return reference;
   }
 
@@ -211,8 +206,7 @@ class Calibrator {
 
   Result<Calibration> try_bf16(const Reference& reference) {
     QT_TRY(const auto found,
-           attempt(reference, Precision::kBF16, whisper::default_plan(config_, Precision::kBF16),
-                   LayerNoise::kNoNoise));
+           attempt(reference, Precision::kBF16, whisper::default_plan(config_, Precision::kBF16), {}));
     if (found) return *found;
     char missed[96];
     std::snprintf(missed, sizeof missed,
@@ -224,7 +218,7 @@ class Calibrator {
 
   // The model that is written, if it passes.
   Result<std::optional<Calibration>> attempt(const Reference& reference, Precision precision,
-                                             Plan plan, double threshold) {
+                                             Plan plan, std::optional<double> threshold) {
     QT_TRY(auto model, whisper::load_published_model(source_, precision, plan, pool_));
     whisper::Model* const kept = model.get();
     QT_TRY(const SpeechModel speech,
@@ -254,6 +248,19 @@ class Calibrator {
 };
 
 }  // namespace
+
+std::vector<double> noise_thresholds(const std::map<std::string, double>& snr_db) {
+  std::vector<double> sorted;
+  for (const auto& [name, db] : snr_db) sorted.push_back(db);
+  std::ranges::sort(sorted);
+  std::vector<double> out = {noise_threshold(snr_db)};
+  for (const size_t quarter : {1, 2, 3}) {
+    if (sorted.empty()) break;
+    const double next = sorted[sorted.size() * quarter / 4];
+    if (next > std::max(out.back(), sorted.front())) out.push_back(next);
+  }
+  return out;
+}
 
 double noise_threshold(const std::map<std::string, double>& snr_db) {
   std::vector<double> values;

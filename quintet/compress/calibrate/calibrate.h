@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "quintet/core/result.h"
 #include "quintet/engine/accuracy_check.h"
@@ -23,7 +24,7 @@ struct CalibrationOptions {
   double max_drop = 1;  // Points of word error rate that may be lost against float32.
   std::string date;     // Of today, for the record.
   int threads = 0;      // 0: as many as the process may use.
-  // Called before each recording of each pass over the data ("float32", "int8").
+  // Called before each recording of each pass over the data ("fp32", "int8").
   std::function<void(std::string_view pass, int64_t done, int64_t items)> on_progress = {};
 };
 
@@ -52,5 +53,9 @@ Result<Calibration> calibrate(const std::filesystem::path& source,
 // Source: Iglewicz and Hoaglin 1993 (the estimate: 1.4826 times the median absolute deviation).
 inline constexpr double kLeastSnr = 10;
 double noise_threshold(const std::map<std::string, double>& snr_db);
+
+// The thresholds to try in turn, rising: that, then those that leave three quarters, half and a
+// quarter of the layers.
+std::vector<double> noise_thresholds(const std::map<std::string, double>& snr_db);
 
 }  // namespace quintet::compress

@@ -28,5 +28,18 @@ TEST(NoiseThreshold, IsNeverWhereATenthOfThePowerIsNoise) {
   EXPECT_EQ(noise_threshold({{"a", 2}, {"b", 5}, {"c", 40}}), kLeastSnr);
 }
 
+TEST(NoiseThresholds, RiseUntilAQuarterOfTheLayersIsLeft) {
+  std::map<std::string, double> snr;
+  for (int i = 0; i < 8; ++i) snr["layer" + std::to_string(i)] = 30 + i;
+  EXPECT_THAT(noise_thresholds(snr),
+              ::testing::ElementsAre(noise_threshold(snr), 32, 34, 36));
+}
+
+TEST(NoiseThresholds, ThatLeaveTheSameLayersAreTriedOnce) {
+  EXPECT_THAT(noise_thresholds({{"a", 30}, {"b", 30}, {"c", 30}, {"d", 30}}),
+              ::testing::ElementsAre(30));
+  EXPECT_THAT(noise_thresholds({}), ::testing::ElementsAre(kLeastSnr));
+}
+
 }  // namespace
 }  // namespace quintet::compress

@@ -98,10 +98,10 @@ std::map<std::string, double> LayerNoise::snr_db() const {
   std::map<std::string, double> out;
   for (const auto& [panels, layer] : layers_) {
     if (layer.rows_seen == 0) continue;
-    const double db = layer.noise > 0 && layer.signal > 0
-                          ? 10 * std::log10(layer.signal / layer.noise)
-                          : kNoNoise;
-    out[layer.name] = std::min(db, kNoNoise);
+    const double ratio = layer.signal / layer.noise;
+    double db = layer.noise == 0 ? kNoNoise : 10 * std::log10(ratio);
+    if (!(ratio > 0)) db = layer.noise == 0 ? kNoNoise : kOnlyNoise;  // Also what is no number.
+    out[layer.name] = std::clamp(db, kOnlyNoise, kNoNoise);
   }
   return out;
 }

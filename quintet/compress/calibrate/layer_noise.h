@@ -25,8 +25,10 @@ class LayerNoise final : public nn::LinearObserver {
   void see(const nn::Linear& layer, MatrixView<const float> x) override;
 
   // Power of the output over power of the error, in decibels, of every layer that was seen. The
-  // bias counts as neither. Layers without any error have the largest value, kNoNoise.
+  // bias counts as neither. Layers without any error have the largest value, kNoNoise; those whose
+  // output is lost in it, or is no number, the smallest.
   static constexpr double kNoNoise = 200;
+  static constexpr double kOnlyNoise = -200;
   std::map<std::string, double> snr_db() const;
 
  private:

@@ -89,6 +89,14 @@ TEST_F(LayerNoiseTest, IsLargerWhereTheInputsOfARowDifferMuch) {
   EXPECT_LT(uneven, 36);
 }
 
+TEST_F(LayerNoiseTest, IsTotalWhereTheOutputIsNoNumber) {
+  const nn::Linear& layer = exact_->weights.encoder[0].fc1;
+  LayerNoise noise(*exact_, quantized_);
+  const std::vector<float> x(static_cast<size_t>(layer.w.k), std::nanf(""));
+  noise.see(layer, matrix(x.data(), 1, layer.w.k));
+  EXPECT_EQ(noise.snr_db().at("encoder.layers.0.fc1"), LayerNoise::kOnlyNoise);
+}
+
 TEST_F(LayerNoiseTest, OfAWholeRunHasEveryMatrix) {
   LayerNoise noise(*exact_, quantized_);
   exact_->observer = &noise;

@@ -12,6 +12,8 @@ namespace quintet::decode {
 class LogitRule {
  public:
   virtual ~LogitRule() = default;
+  // Whether it compares logits with each other; then estimates are refined before.
+  virtual bool compares() const { return false; }
   // `generated`: the tokens chosen since the prompt.
   virtual void apply(std::span<const int32_t> generated, std::span<float> logits) const = 0;
 };
@@ -39,6 +41,7 @@ struct TimestampRuleOptions {
 class TimestampRule final : public LogitRule {
  public:
   explicit TimestampRule(const TimestampRuleOptions& options) : options_(options) {}
+  bool compares() const override { return true; }
   void apply(std::span<const int32_t> generated, std::span<float> logits) const override;
 
  private:

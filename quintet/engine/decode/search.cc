@@ -11,8 +11,19 @@
 namespace quintet::decode {
 namespace {
 
-void apply_rules(const LogitRules& rules, const Hypothesis& hypothesis, std::span<float> logits) {
-  for (const auto& rule : rules) rule->apply(hypothesis.tokens, logits);
+// Applies the rules to the logits of a hypothesis. Those that `estimated` gave are made exact where
+// a rule compares them, and in the end the `count` largest that are still allowed. Null: all are
+// exact.
+void apply_rules(const LogitRules& rules, const Hypothesis& hypothesis, const Sequence* estimated,
+                 int64_t count, std::span<float> logits) {
+  const auto refine = [&] {
+    if (estimated != nullptr) estimated->refine(count, logits);
+  };
+  for (const auto& rule : rules) {
+    if (rule->compares()) refine();
+    rule->apply(hypothesis.tokens, logits);
+  }
+  refine();
 }
 
 std::span<float> row_of(MatrixView<float> logits, int64_t row) {
@@ -113,8 +124,8 @@ class SampleSearch final : public Search {
   // False: it has ended.
   bool extend(Sample& sample, std::span<float> logits) {
     Hypothesis& hypothesis = sample.hypothesis;
-    apply_rules(rules_, hypothesis, logits);
-    if (step_ > 0) sample.sequence.refine(1, logits);
+    // The prompt's logits are exact.
+    apply_rules(rules_, hypothesis, step_ > 0 ? &sample.sequence : nullptr, 1, logits);
     if (all_forbidden(logits)) return false;
     const auto v = static_cast<int64_t>(logits.size());
     const auto token = greedy() ? static_cast<int32_t>(kernels::argmax(logits.data(), v))
@@ -184,8 +195,8 @@ class BeamSearch final : public Search {
     std::vector<Candidate> candidates;
     for (size_t i = 0; i < live_.size() && step_ < options_.max_new_tokens; ++i) {
       const std::span<float> row = row_of(logits, static_cast<int64_t>(i));
-      apply_rules(rules_, live_[i].hypothesis, row);
-      if (step_ > 0) live_[i].sequence.refine(options_.sequences + 1, row);
+      apply_rules(rules_, live_[i].hypothesis, step_ > 0 ? &live_[i].sequence : nullptr,
+                  options_.sequences + 1, row);
       add_candidates(row, live_[i].hypothesis, i, beams_ + 1, candidates);
     }
     std::stable_sort(candidates.begin(), candidates.end(),

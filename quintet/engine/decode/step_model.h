@@ -14,8 +14,8 @@ struct StepRow {
   int32_t sequence = 0;
   int32_t token = 0;
   bool wants_logits = true;
-  bool estimate =
-      false;  // Estimates will do, which StepModel::refine makes exact where it matters.
+  // Estimates will do, which StepModel::refine makes exact where it matters.
+  bool estimate = false;
 };
 
 // A decoder with a cache of the sequences that it is extending. Sequences grow independently of
@@ -36,9 +36,9 @@ class StepModel {
   // Makes exact those of `logits`, which the last pass gave as estimates for the last row of
   // `sequence`, that can be among the `count` largest. What rules have forbidden in the meantime
   // (-inf) stays so. The others remain estimates, near enough for the sum that makes probabilities
-  // of them. Does nothing to logits that are exact anyway.
+  // of them. May be asked again after more rules. Does nothing to logits that are exact anyway.
   // Threads: calls for different sequences may overlap.
-  virtual void refine(int32_t sequence, int64_t count, std::span<float> logits) const {
+  virtual void refine(int32_t sequence, int64_t count, std::span<float> logits) {
     static_cast<void>(sequence);
     static_cast<void>(count);
     static_cast<void>(logits);

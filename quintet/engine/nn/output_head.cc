@@ -17,6 +17,14 @@ using kernels::WeightFormat;
 
 constexpr auto kCoarse = WeightFormat::kI4;
 
+trace::Work exact_work(const kernels::RowWeights& w, int64_t rows) {
+  const auto count = [](int64_t n) { return static_cast<double>(n); };
+  return {.operations = 2 * count(rows * w.n * w.k),
+          .weight_bytes = count(w.n * kernels::row_weight_stride(w.k)),
+          .activation_bytes = sizeof(float) * count(rows * (w.n + w.k)),
+          .arithmetic = DType::kI8};
+}
+
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
 // The best estimates that are always compared: enough to know their error within a few per cent.
@@ -57,15 +65,17 @@ class Refinement {
   }
 
   // Estimates below the best `count` exact logits by no more than their error can hide better ones.
-  void compare_uncertain(int64_t count) {
+  // `known_error`: where what has been compared may be exact already.
+  float compare_uncertain(int64_t count, float known_error) {
     float squares = 0;
     for (size_t i = 0; i < ids_.size(); ++i) {
       const float error = exact_[i] - logits_[static_cast<size_t>(ids_[i])];
       squares += error * error;
     }
     const auto compared = static_cast<float>(std::max<size_t>(1, ids_.size()));
-    const float allowance = kDeviations * std::sqrt(squares / compared);
-    compare(ith_largest(exact_, count) - allowance, least_);
+    const float error = std::max(known_error, std::sqrt(squares / compared));
+    compare(ith_largest(exact_, count) - kDeviations * error, least_);
+    return error;
   }
 
   void store() {
@@ -145,7 +155,7 @@ void embed_token(const OutputHead& head, int64_t token, float* to) {
 void exact_logits(Runtime& run, const OutputHead& head, MatrixView<const float> x,
                   MatrixView<float> logits) {
   if (!head.two_stages()) return linear(run, head.whole, x, logits);
-  const trace::Scope scope(run.trace, head.coarse.name);
+  const trace::Scope scope(run.trace, head.coarse.name, exact_work(head.exact, x.rows), run.pool.threads());
   const auto quantized = run.scratch.quantized(WeightFormat::kI8, x.rows, x.cols);
   kernels::quantize_rows(x, quantized);
   const int64_t shares = std::min<int64_t>(head.exact.n, 8 * run.pool.threads());
@@ -160,7 +170,7 @@ void estimate_logits(Runtime& run, const OutputHead& head, MatrixView<const floa
   linear(run, head.two_stages() ? head.coarse : head.whole, x, logits);
 }
 
-void refine_logits(const OutputHead& head, std::span<const float> x, int64_t count,
+void refine_logits(const OutputHead& head, std::span<const float> x, int64_t count, float& error,
                    std::span<float> logits) {
   QT_CHECK(count >= 1);
   if (!head.two_stages()) return;
@@ -168,7 +178,7 @@ void refine_logits(const OutputHead& head, std::span<const float> x, int64_t cou
   QT_CHECK_EQ(std::ssize(x), head.exact.k);
   Refinement refinement(head.exact, x, logits);
   refinement.compare_best(count);
-  refinement.compare_uncertain(count);
+  error = refinement.compare_uncertain(count, error);
   refinement.store();
 }
 

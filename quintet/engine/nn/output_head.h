@@ -50,9 +50,10 @@ void estimate_logits(Runtime& run, const OutputHead& head, MatrixView<const floa
 // Makes exact, in estimate_logits of row x [D], every logit that can be among the `count` largest,
 // and those that weigh most in the sum of probabilities. -inf means "forbidden" and stays.
 // Afterwards the `count` largest are those of the exact logits, unless an estimate is off by more
-// than 6 standard errors, which are measured on the 32 or more best estimates of this very row.
-// REQUIRES: count >= 1.
-void refine_logits(const OutputHead& head, std::span<const float> x, int64_t count,
+// than 6 standard errors, which are measured on the 32 or more best estimates of this very row and
+// kept in `error`: 0 at first, and handed in again where the same row is refined again, after more
+// tokens have been forbidden. REQUIRES: count >= 1.
+void refine_logits(const OutputHead& head, std::span<const float> x, int64_t count, float& error,
                    std::span<float> logits);
 
 }  // namespace quintet::nn

@@ -15,6 +15,11 @@ namespace quintet::nn {
 // waiting for another thread to do it.
 inline constexpr int64_t kFewRows = 8;
 
+// Room that a row of `cols` values needs in any format.
+constexpr int64_t padded_width(int64_t cols) {
+  return kernels::padded_depth(kernels::WeightFormat::kI4, cols);  // The longest groups.
+}
+
 // Scratch for the inputs of matrix products, converted to the weights' format. One per session.
 class InputScratch {
  public:

@@ -1,5 +1,5 @@
 // What a matrix consists of in each format: the panels that the kernels read, and the tensors
-// beside them. A new format is one line in weight_formats.cc.
+// beside them. A new format begins in kernels/gemm/gemm.h.
 #pragma once
 
 #include <optional>

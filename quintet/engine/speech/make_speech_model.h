@@ -10,7 +10,7 @@
 
 namespace quintet {
 
-// `options.precision` is not read: the model has one.
+// `options.precision` is not read, the model has one; nor is `options.voice_activity`: it has none.
 // Errors: kNotFound where it has no tokenizer, kCorrupt where that does not fit.
 Result<SpeechModel> make_speech_model(std::unique_ptr<whisper::Model> model,
                                       const LoadOptions& options);

@@ -172,6 +172,7 @@ Result<void> SpeechModel::check(const TranscribeOptions& options) const {
 }
 
 Precision SpeechModel::precision() const { return impl_->model->packed.precision; }
+bool SpeechModel::precision_unmeasured() const { return impl_->model->precision_unmeasured; }
 int SpeechModel::threads() const { return impl_->pool->threads(); }
 bool SpeechModel::baseline() const { return impl_->options.baseline; }
 double SpeechModel::load_milliseconds() const { return impl_->load_milliseconds; }

@@ -22,8 +22,8 @@ struct Model;
 }
 
 struct LoadOptions {
-  // Unset: that of a packed file; otherwise int8, whose word error rate stays within a point of
-  // float32 (docs/performance.md).
+  // Unset: that of a packed file; otherwise the fastest whose accuracy somebody has checked on
+  // these weights, bf16 where nobody has (engine/automatic_precision.h).
   std::optional<Precision> precision = {};
   int threads = 0;        // 0: as many as the process may use.
   bool baseline = false;  // The yardstick: float32, one operator at a time, full padding.
@@ -79,6 +79,8 @@ class SpeechModel {
                                 const TranscribeOptions& options = {}) const;
 
   Precision precision() const;
+  // Whether that is bf16 for want of a check, LoadOptions having left it open.
+  bool precision_unmeasured() const;
   int threads() const;
   bool baseline() const;
   double load_milliseconds() const;

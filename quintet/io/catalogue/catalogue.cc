@@ -54,6 +54,11 @@ class Fields {
     }
     return value;
   }
+  Result<const Json*> object(const std::string& key) const {
+    const Json* value = find(key);
+    if (value == nullptr || !value->is_object()) return wrong(key, "an object");
+    return value;
+  }
   bool has(const std::string& key) const { return find(key) != nullptr; }
 
  private:
@@ -103,6 +108,15 @@ Result<CatalogueFile> parse_file(const Json& json, const std::string& where, siz
   return file;
 }
 
+Result<CatalogueCheck> parse_check(const Json& json, const std::string& where) {
+  const Fields fields(json, where + ", checks");
+  CatalogueCheck check;
+  QT_TRY(check.precision, fields.plain_name("precision"));
+  QT_TRY(const Json* found, fields.object("accuracy_check"));
+  check.accuracy_check = found->dump(-1, ' ', false, Json::error_handler_t::replace);
+  return check;
+}
+
 Result<CatalogueModel> parse_model(const Json& json) {
   CatalogueModel model;
   QT_TRY(model.name, Fields(json, "catalogue").plain_name("name"));
@@ -120,6 +134,12 @@ Result<CatalogueModel> parse_model(const Json& json) {
   for (const Json& entry : *files) {
     QT_TRY(CatalogueFile file, parse_file(entry, where, model.packages.size()));
     model.files.push_back(std::move(file));
+  }
+  if (!fields.has("checks")) return model;
+  QT_TRY(const Json* checks, fields.list("checks"));
+  for (const Json& entry : *checks) {
+    QT_TRY(CatalogueCheck check, parse_check(entry, where));
+    model.checks.push_back(std::move(check));
   }
   return model;
 }

@@ -27,10 +27,17 @@ struct CatalogueFile {  // A file of the finished model: its parts, one after th
   std::vector<CataloguePart> parts;
 };
 
+// What a precision costs the model in accuracy, as somebody has measured it.
+struct CatalogueCheck {
+  std::string precision;
+  std::string accuracy_check;  // JSON, as engine/accuracy_check.h reads it.
+};
+
 struct CatalogueModel {
   std::string name, description, licence, task;
   std::vector<CataloguePackage> packages;
   std::vector<CatalogueFile> files;
+  std::vector<CatalogueCheck> checks;  // Fastest precision first; may be empty.
 
   uint64_t download_bytes() const;
   uint64_t installed_bytes() const;

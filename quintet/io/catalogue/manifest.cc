@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "quintet/core/file.h"
-#include "quintet/io/catalogue/catalogue.h"
 
 namespace quintet::io {
 namespace {
@@ -53,6 +52,22 @@ Result<void> write_manifest(const std::filesystem::path& folder, const Manifest&
       {"source", manifest.source}, {"licence", manifest.licence}, {"files", std::move(files)}};
   return write_file_atomically(folder / kManifestName,
                                root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+bool has_files_of(const Manifest& manifest, const CatalogueModel& model) {
+  return std::equal(manifest.files.begin(), manifest.files.end(), model.files.begin(),
+                    model.files.end(), [](const ManifestFile& have, const CatalogueFile& want) {
+                      return have.name == want.name && have.sha256 == want.sha256;
+                    });
+}
+
+const CatalogueModel* known_model(const std::filesystem::path& folder, const Catalogue& catalogue) {
+  const Result<Manifest> manifest = read_manifest(folder);
+  if (!manifest || !is_whole(folder, *manifest)) return nullptr;
+  const auto found = std::ranges::find_if(catalogue.models, [&](const CatalogueModel& model) {
+    return has_files_of(*manifest, model);
+  });
+  return found == catalogue.models.end() ? nullptr : &*found;
 }
 
 bool is_whole(const std::filesystem::path& folder, const Manifest& manifest) {

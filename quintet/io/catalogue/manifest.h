@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "quintet/core/result.h"
+#include "quintet/io/catalogue/catalogue.h"
 
 namespace quintet::io {
 
@@ -27,6 +28,13 @@ struct Manifest {
 // Errors: kNotFound (no manifest: not a folder that a pull made), kCorrupt.
 Result<Manifest> read_manifest(const std::filesystem::path& folder);
 Result<void> write_manifest(const std::filesystem::path& folder, const Manifest& manifest);
+
+// Whether these are the files of `model`, by name and content.
+bool has_files_of(const Manifest& manifest, const CatalogueModel& model);
+
+// The model of `catalogue` whose files a pull has put into `folder`, whatever its name; nullptr:
+// none, or files are missing.
+const CatalogueModel* known_model(const std::filesystem::path& folder, const Catalogue& catalogue);
 
 // Whether every file is there in its full size.
 bool is_whole(const std::filesystem::path& folder, const Manifest& manifest);

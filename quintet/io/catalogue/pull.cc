@@ -209,14 +209,6 @@ Result<Manifest> pull_from_hub(Job& job, const std::string& repository, const St
   return manifest;
 }
 
-// Whether these are the files that the catalogue means today.
-bool is_current(const Manifest& manifest, const CatalogueModel& model) {
-  return std::equal(manifest.files.begin(), manifest.files.end(), model.files.begin(),
-                    model.files.end(), [](const ManifestFile& have, const CatalogueFile& want) {
-                      return have.name == want.name && have.sha256 == want.sha256;
-                    });
-}
-
 // The report of a model that needs no pull; nullopt where it does.
 Result<std::optional<PullReport>> already_there(const Job& job, const CatalogueModel* model) {
   const std::filesystem::path folder = job.models / job.name;
@@ -231,7 +223,7 @@ Result<std::optional<PullReport>> already_there(const Job& job, const CatalogueM
                                              "remove it, or replace it with --force");
   }
   if (!manifest || !is_whole(folder, *manifest)) return std::optional<PullReport>();
-  if (model != nullptr && !is_current(*manifest, *model)) return std::optional<PullReport>();
+  if (model != nullptr && !has_files_of(*manifest, *model)) return std::optional<PullReport>();
   PullReport report{.name = job.name, .path = folder, .already_there = true};
   for (const ManifestFile& file : manifest->files) report.bytes += file.bytes;
   return std::optional(std::move(report));

@@ -169,6 +169,7 @@ Result<BpeTables> build_bpe_tables(const BpeDefinition& definition) {
     tables.settings.prefix_space_at = static_cast<int32_t>(definition.splits.size());
   }
   if (definition.gpt2_split) tables.settings.splits.push_back({std::string(kGpt2Pattern), {}});
+  QT_TRY_VOID(check_settings(tables.settings));
   for_each_array([](const char*, const auto& from, auto& view) { view = from; }, *owned,
                  tables.arrays);
   tables.memory = owned;

@@ -153,14 +153,12 @@ Result<BpeSettings> read_settings(const std::string& text) {
   if (splits == root.end() || !splits->is_array()) {
     return Error(Code::kCorrupt, "splits must be a list");
   }
-  if (splits->size() + normalizers.size() > kMaxSplits) {
-    return Error(Code::kExhausted, "has more than 64 normalizers and splits");
-  }
   for (const json& entry : *splits) {
     if (!entry.is_object()) return Error(Code::kCorrupt, "splits must be a list of objects");
     QT_TRY(SplitRule split, read_split(entry));
     settings.splits.push_back(std::move(split));
   }
+  QT_TRY_VOID(check_settings(settings));
   return settings;
 }
 
@@ -178,6 +176,14 @@ void bind_array(const WeightFile& file, const char* name, std::span<const T>& ar
 }
 
 }  // namespace
+
+Result<void> check_settings(const BpeSettings& settings) {
+  const size_t steps = settings.splits.size() + settings.normalizers.size();
+  if (steps <= kMaxSplits) return {};
+  return Error(Code::kExhausted, "has " + std::to_string(steps) +
+                                     " normalizers and splits; at most " +
+                                     std::to_string(kMaxSplits) + " are read");
+}
 
 std::vector<TensorEntry> tensors_of(const BpeTables& tables) {
   std::vector<TensorEntry> entries;

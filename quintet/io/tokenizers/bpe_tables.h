@@ -40,6 +40,9 @@ struct BpeSettings {
   std::vector<SplitRule> splits;
 };
 
+// Errors: kExhausted where there are more steps than a tokenizer may have.
+Result<void> check_settings(const BpeSettings& settings);
+
 struct BpeTables {
   BpeArrays<ArrayView> arrays;
   BpeSettings settings;

@@ -252,14 +252,14 @@ void Decoder::run_head(MatrixView<const float> states, std::span<const Row> rows
   }
 }
 
-void Decoder::refine(int32_t sequence, int64_t count, std::span<float> logits) const {
+void Decoder::refine(int32_t sequence, int64_t count, std::span<float> logits) {
   const auto found = std::find_if(logit_rows_.rbegin(), logit_rows_.rend(),
                                   [&](const Row& row) { return row.sequence == sequence; });
   if (found == logit_rows_.rend() || !found->estimate) return;
   const int64_t row = logit_rows_.rend() - found - 1;
   nn::refine_logits(weights_.head,
                     {states_.data() + row * config_.d_model, static_cast<size_t>(config_.d_model)},
-                    count, logits);
+                    count, found->estimate_error, logits);
 }
 
 size_t Decoder::cache_bytes() const {

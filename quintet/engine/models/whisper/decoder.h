@@ -36,7 +36,7 @@ class Decoder final : public decode::StepModel {
   int64_t vocabulary() const override { return config_.vocabulary; }
   int64_t max_tokens() const override { return config_.text_positions; }
   void forward(std::span<const decode::StepRow> rows, MatrixView<float> logits) override;
-  void refine(int32_t sequence, int64_t count, std::span<float> logits) const override;
+  void refine(int32_t sequence, int64_t count, std::span<float> logits) override;
   int32_t fork(int32_t sequence) override;
   void release(int32_t sequence) override;
 
@@ -69,6 +69,7 @@ class Decoder final : public decode::StepModel {
     int64_t position;
     bool wants_logits;
     bool estimate;
+    float estimate_error = 0;  // Of the logits, as far as refining has shown.
   };
   static constexpr int32_t kNone = -1;
 

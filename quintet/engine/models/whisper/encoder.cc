@@ -39,7 +39,7 @@ EncoderState::EncoderState(const Config& config, kernels::WeightFormat attention
       h_(config.audio_positions * config.d_model),
       qkv_(config.audio_positions * 3 * config.d_model),
       ffn_(ffn_rows(config, threads, fuse) * config.encoder_ffn),
-      blocks_(threads, std::max(config.d_model, config.encoder_ffn) + 3),
+      blocks_(threads, nn::padded_width(std::max(config.d_model, config.encoder_ffn))),
       kv_(attention, config.encoder_heads, config.d_model / config.encoder_heads,
           config.audio_positions),
       attention_(threads, config.d_model / config.encoder_heads, config.audio_positions) {}

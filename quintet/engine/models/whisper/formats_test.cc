@@ -97,6 +97,31 @@ TEST_F(WhisperFormats, EachLayerHasTheFormatOfThePlan) {
   EXPECT_NE(expected, logits(tiny_folder(), Precision::kInt8));
 }
 
+// No precision does so, but a file may.
+TEST_F(WhisperFormats, AnyLayerMayHaveAnyFormat) {
+  using kernels::WeightFormat;
+  const auto expected = logits(tiny_folder(), Precision::kF32);
+  const io::WeightFile source = io::read_weights(tiny_folder()).value();
+  for (const WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kBF16, WeightFormat::kI8, WeightFormat::kI4}) {
+    Plan plan = default_plan(tiny_config(), Precision::kInt8);
+    for (auto& [name, choice] : plan) choice.format = format;
+    Model model;
+    model.config = tiny_config();
+    model.packed = pack_model(source, model.config, Precision::kInt8, plan, pool_).value();
+    ASSERT_TRUE(save_packed(model, folder_ / "any.qnt"));
+    EXPECT_LT(relative_difference(logits(folder_ / "any.qnt", {}), expected), 0.5f);
+  }
+}
+
+TEST_F(WhisperFormats, ConcurrentPackingGivesTheFileOfOneThread) {
+  ThreadPool one(1);
+  const auto alone = load_model(tiny_folder(), Precision::kInt4, one);
+  ASSERT_TRUE(alone && save_packed(**alone, folder_ / "one.qnt"));
+  const fs::path shared = packed(Precision::kInt4);
+  EXPECT_EQ(*read_file(shared, 1 << 24), *read_file(folder_ / "one.qnt", 1 << 24));
+}
+
 TEST_F(WhisperFormats, PackedFilesAreTheSameEveryTime) {
   const fs::path first = packed(Precision::kInt8);
   const auto again = load(first, {});
@@ -104,8 +129,11 @@ TEST_F(WhisperFormats, PackedFilesAreTheSameEveryTime) {
   EXPECT_EQ(*read_file(first, 1 << 24), *read_file(folder_ / "again.qnt", 1 << 24));
 }
 
-TEST_F(WhisperFormats, PublishedModelsAreInt8WhereNothingElseIsAskedFor) {
-  EXPECT_EQ(load(tiny_folder(), {})->packed.precision, Precision::kInt8);
+TEST_F(WhisperFormats, WeightsThatNobodyHasCheckedAreBfloat16WhereNothingElseIsAskedFor) {
+  const auto model = load(tiny_folder(), {});
+  EXPECT_EQ(model->packed.precision, Precision::kBF16);
+  EXPECT_TRUE(model->precision_unmeasured);
+  EXPECT_FALSE(load(tiny_folder(), Precision::kBF16)->precision_unmeasured);
 }
 
 TEST_F(WhisperFormats, CTranslate2FilesGiveTheSameLogits) {
@@ -294,6 +322,10 @@ TEST_F(WhisperFormats, APackedFileMustDescribeItsModel) {
   EXPECT_THAT(error_with("layers", floats.c_str()).message(), HasSubstr("expected F32"));
   EXPECT_EQ(error_with("config.json", "{}").code(), Code::kCorrupt);
   EXPECT_EQ(error_with("tokenizer", "{").code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("accuracy_check", "{}").code(), Code::kCorrupt);
+  for (const char* bytes : {"", "many", "-1", "12 "}) {
+    EXPECT_THAT(error_with("original_bytes", bytes).message(), HasSubstr("original_bytes"));
+  }
   Config wider = tiny_config();
   wider.decoder_layers = 3;
   EXPECT_THAT(error_with("config.json", config_to_json(wider).c_str()).message(),

@@ -1,10 +1,12 @@
 // Whisper models from and to files.
 #include <algorithm>
+#include <charconv>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "quintet/core/file.h"
+#include "quintet/engine/automatic_precision.h"
 #include "quintet/engine/models/whisper/model.h"
 #include "quintet/io/formats/packed.h"
 
@@ -26,6 +28,11 @@ constexpr const char* kConfig = "config.json";
 constexpr const char* kGeneration = "generation_config.json";
 const std::string kTokenizer(io::kTokenizerMetadata);  // Empty: the model has none.
 constexpr const char* kOriginalBytes = "original_bytes";
+
+fs::path folder_of(const fs::path& model) {
+  std::error_code ignored;
+  return fs::is_directory(model, ignored) ? model : model.parent_path();
+}
 
 Result<std::string> read_json(const fs::path& folder, const char* name) {
   return read_file(folder / name, kMaxJsonBytes);
@@ -86,7 +93,11 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, T
   if (const auto check = file.metadata.find(kAccuracyCheck); check != file.metadata.end()) {
     QT_TRY(model.accuracy_check, accuracy_check_from_json(check->second));
   }
-  model.original_bytes = std::strtoull(original_bytes.c_str(), nullptr, 10);
+  const char* const end = original_bytes.data() + original_bytes.size();
+  const auto parsed_bytes = std::from_chars(original_bytes.data(), end, model.original_bytes);
+  if (parsed_bytes.ec != std::errc() || parsed_bytes.ptr != end) {
+    return Error(Code::kCorrupt, "original_bytes must be a number of bytes");
+  }
   model.packed.precision = *precision;
   QT_TRY(model.packed.plan, plan_from_json(layers, model.config));
   std::erase_if(file.tensors,
@@ -100,9 +111,7 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, T
 
 Result<void> load_published(const io::WeightFile& source, const fs::path& path, Precision precision,
                             std::optional<Plan> plan, ThreadPool& pool, Model& model) {
-  std::error_code ignored;
-  const fs::path folder = fs::is_directory(path, ignored) ? path : path.parent_path();
-  QT_TRY(Description description, read_description(source, folder));
+  QT_TRY(Description description, read_description(source, folder_of(path)));
   model.config = description.config;
   model.generation = std::move(description.generation);
   model.original_bytes = source.file_bytes();
@@ -132,10 +141,15 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
   model->source_format = source.format;
   if (source.format == "packed") {
     QT_TRY_VOID(load_packed(std::move(source), precision, pool, *model));
-  } else {
-    QT_TRY_VOID(
-        load_published(source, path, precision.value_or(Precision::kInt8), {}, pool, *model));
+    return finish(std::move(model));
   }
+  if (!precision) {
+    AutomaticPrecision automatic = automatic_precision(folder_of(path));
+    precision = automatic.precision;
+    model->accuracy_check = std::move(automatic.check);
+    model->precision_unmeasured = !model->accuracy_check;
+  }
+  QT_TRY_VOID(load_published(source, path, *precision, {}, pool, *model));
   return finish(std::move(model));
 }
 

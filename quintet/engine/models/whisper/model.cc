@@ -33,11 +33,11 @@ int64_t widest_input(const Config& c) {
 
 // Largest input of any layer in values, with room for the padding of one group.
 int64_t largest_input(const Config& c) {
-  const int64_t conv =
-      std::max(c.mel_frames() * (3 * c.mel_bins + 3), c.audio_positions * (3 * c.d_model + 3));
+  const int64_t conv = std::max(c.mel_frames() * nn::padded_width(3 * c.mel_bins),
+                                c.audio_positions * nn::padded_width(3 * c.d_model));
   const int64_t rows = std::max(c.audio_positions, c.text_positions);
   const int64_t widest = std::max({c.d_model, c.encoder_ffn, c.decoder_ffn});
-  return std::max(conv, rows * (widest + 3));
+  return std::max(conv, rows * nn::padded_width(widest));
 }
 
 }  // namespace

@@ -31,18 +31,20 @@ struct Model {
   uint64_t original_bytes = 0;                // Size of the published weights.
 
   std::optional<AccuracyCheck> accuracy_check;  // Of these weights as they are packed here.
-  nn::LinearObserver* observer = nullptr;       // Of sessions without fusion.
+  bool precision_unmeasured = false;        // It was to be automatic, and no check is known.
+  nn::LinearObserver* observer = nullptr;  // Of sessions without fusion.
 
   uint64_t weight_bytes() const;  // In memory, packed.
 };
 
 // Loads a folder (Hugging Face, CTranslate2 or Quintet) or a packed .qnt file.
-// `precision`: unset means the one of a packed file, int8 otherwise.
+// `precision`: unset means the one of a packed file, that of automatic_precision otherwise.
 // Errors name the file: kNotFound, kIo, kCorrupt, kUnsupported; kInvalidArgument where a packed
 // file holds another precision than asked for.
 Result<std::unique_ptr<Model>> load_model(const std::filesystem::path& path,
                                           std::optional<Precision> precision, ThreadPool& pool);
-// The published model at `path`, packed as `plan` says; `precision` is the name of the whole.
+// The published model at `path`, packed as `plan` says (pack_model); `precision` is the name of the
+// whole.
 // Errors: as above; kUnsupported where the file is packed already.
 Result<std::unique_ptr<Model>> load_published_model(const std::filesystem::path& path,
                                                     Precision precision, Plan plan,
@@ -59,7 +61,7 @@ struct Description {
 Result<Description> read_description(const io::WeightFile& source,
                                      const std::filesystem::path& folder);
 
-// Writes the model as one packed file, which loads by mapping.
+// Writes the model as one packed file.
 Result<void> save_packed(const Model& model, const std::filesystem::path& file);
 
 // Writes the published weights at `source` as a Hugging Face folder: model.safetensors in float32

@@ -1,13 +1,16 @@
-// The JSON files that describe a model: config.json of both published formats and
-// generation_config.json. A NUL byte separates the first from the second file.
+// The JSON texts that describe a model: config.json of both published formats,
+// generation_config.json, and what packed files say of their layers and of a check. A NUL byte
+// separates the first from the second text.
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "quintet/core/check.h"
+#include "quintet/engine/accuracy_check.h"
 #include "quintet/engine/models/whisper/config.h"
 #include "quintet/engine/models/whisper/layers.h"
+#include "quintet/engine/models/whisper/plan.h"
 
 namespace quintet::whisper {
 namespace {
@@ -43,10 +46,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     QT_CHECK(again.has_value());
     QT_CHECK_EQ(config_to_json(*again), config_to_json(*config));
     for (const LayerSpec& spec : layer_specs(*config)) QT_CHECK(spec.n > 0 && spec.k > 0);
+    if (const auto plan = plan_from_json(second, *config); good(plan)) {
+      const auto plan_again = plan_from_json(plan_to_json(*plan), *config);
+      QT_CHECK(plan_again.has_value());
+      QT_CHECK_EQ(plan_to_json(*plan_again), plan_to_json(*plan));
+    }
   }
   if (const auto generation = generation_from_json(first, second); good(generation)) {
     use(*generation);
   }
   if (const auto generation = generation_from_ct2(first); good(generation)) use(*generation);
+  if (const auto check = quintet::accuracy_check_from_json(first); good(check)) {
+    QT_CHECK(quintet::accuracy_check_from_json(accuracy_check_to_json(*check)).has_value());
+  }
   return 0;
 }

@@ -1,7 +1,6 @@
 // Weights of a Whisper model in the layouts that the kernels read, and how they get there.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -69,7 +68,7 @@ std::vector<nn::StoredTensor> layer_tensors(const LayerSpec& spec, kernels::Weig
 
 // Packs the published weights of `source` (Hugging Face or CTranslate2) as `plan` says, without
 // ever holding more than some rows of a layer in float32. Pages of the source that are done with
-// are given back.
+// are given back. REQUIRES: the plan has an entry for every matrix of the configuration.
 // Errors: as PublishedLayer::open.
 Result<PackedModel> pack_model(const io::WeightFile& source, const Config& config,
                                Precision precision, Plan plan, ThreadPool& pool);
