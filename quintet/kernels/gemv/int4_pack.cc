@@ -65,16 +65,17 @@ void pack_group(const Int4PackKernels& kernels, const Group& w, const Group& imp
   const float rounded = bf16_to_f32(scale);
   Group codes;
   kernels.codes(w.data(), rounded == 0 ? 0 : 1.0f / rounded, codes.data());
+  std::array<uint8_t, kInt4Group> stored;
+  for (size_t k = 0; k < stored.size(); ++k) {
+    stored[k] = static_cast<uint8_t>(static_cast<int32_t>(codes[k]) + 8);
+  }
+  // Four bytes at a time: the lower halves, then the upper ones.
   std::byte* bytes = block + internal::kInt4ScaleBytes + channel * 4;
-  const auto stored = [&](size_t k) {
-    return static_cast<unsigned>(static_cast<int>(codes[k]) + 8);
-  };
-  for (size_t line = 0; line < static_cast<size_t>(internal::kInt4Lines); ++line) {
-    for (size_t j = 0; j < 4; ++j) {
-      const unsigned both = stored(8 * line + j) | stored(8 * line + 4 + j) << 4;
-      bytes[static_cast<int64_t>(line) * kPanelLineBytes + static_cast<int64_t>(j)] =
-          static_cast<std::byte>(both);
-    }
+  for (int64_t line = 0; line < internal::kInt4Lines; ++line) {
+    std::array<uint32_t, 2> halves;
+    std::memcpy(halves.data(), stored.data() + 8 * line, sizeof halves);
+    const uint32_t both = halves[0] | halves[1] << 4;
+    std::memcpy(bytes + line * kPanelLineBytes, &both, sizeof both);
   }
 }
 
