@@ -57,6 +57,9 @@ void TimestampRule::apply(std::span<const int32_t> generated, std::span<float> l
   const bool last_was = is_timestamp(1);
   // A lone timestamp at the very beginning counts as the second of a pair: text must follow.
   const bool pair_complete = generated.size() < 2 || is_timestamp(2);
+  if (last_was && generated.size() > 1 && generated.back() - first < options_.earliest_end) {
+    forbid(logits, options_.end_of_text, int64_t{options_.end_of_text} + 1);
+  }
   if (last_was && pair_complete) forbid(logits, first, end);
   if (last_was && !pair_complete) forbid(logits, 0, options_.end_of_text);
 

@@ -32,11 +32,13 @@ class SuppressRule final : public LogitRule {
 // Timestamps are the tokens from `first_timestamp` on, in steps of 20 ms. They come in pairs (end
 // of a segment, begin of the next), never decrease, stand first, and win over text where they
 // together are likelier than the likeliest text token. Source: Radford et al. 2022, section 4.5;
-// openai/whisper decoding.py ApplyTimestampRules.
+// openai/whisper decoding.py ApplyTimestampRules. `earliest_end` is ours: text that is followed by
+// an earlier timestamp goes on. Without any text the end stays possible.
 struct TimestampRuleOptions {
   int32_t first_timestamp = 0;
   int32_t end_of_text = 0;   // Text tokens lie below it.
   int32_t max_initial = 50;  // Highest first timestamp, in steps: 1 s.
+  int32_t earliest_end = 0;  // In steps.
 };
 class TimestampRule final : public LogitRule {
  public:

@@ -81,6 +81,22 @@ TEST(TimestampRule, TimestampsNeverDecreaseWhateverStandsBetween) {
   EXPECT_THAT(allowed_by_order({8, 1, 16}), ElementsAre(4, 5, 6, 16));
 }
 
+TEST(TimestampRule, TextGoesOnWhereATimestampBeforeTheEarliestEndFollowsIt) {
+  TimestampRuleOptions options = kOptions;
+  options.earliest_end = 6;  // 13.
+  const auto allowed_before_end = [&](const std::vector<int32_t>& generated) {
+    return allowed(TimestampRule(options), generated, likely_text());
+  };
+  // A pair is followed by text, a single timestamp by the begin of the next segment.
+  EXPECT_THAT(allowed_before_end({8, 1, 12, 12}), ElementsAre(0, 1, 2, 3, 5, 6));
+  EXPECT_THAT(allowed_before_end({8, 1, 12}), ElementsAre(12, 13, 14, 15, 16));
+  EXPECT_THAT(allowed_before_end({8, 1, 13, 13}), ElementsAre(0, 1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(allowed_before_end({8, 1, 13}), ElementsAre(4, 5, 6, 13, 14, 15, 16));
+  // Where the model hears nothing at all, and where it ends within a segment, it may.
+  EXPECT_THAT(allowed_before_end({7}), ElementsAre(0, 1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(allowed_before_end({7, 1}), testing::Contains(kEnd));
+}
+
 TEST(TimestampRule, TimestampsTogetherWinOverTheLikeliestText) {
   std::vector<float> logits(kVocabulary, -10.0f);
   logits[1] = 2.0f;
@@ -114,8 +130,10 @@ TEST(TimestampRule, KeepsTextWhereTheLikeliestTextWasSuppressed) {
 TEST(TimestampRule, OneLogitStaysFiniteInEverySequenceThatTheRulesLetThrough) {
   std::mt19937 random(1);
   std::normal_distribution<float> normal(0, 4);
-  const TimestampRule rule(kOptions);
   for (int sequence = 0; sequence < 300; ++sequence) {
+    TimestampRuleOptions options = kOptions;
+    options.earliest_end = sequence % 3 * 5;  // 10: behind the last timestamp.
+    const TimestampRule rule(options);
     std::vector<int32_t> generated;
     for (int n = 0; n < 40; ++n) {
       std::vector<float> logits(kVocabulary);
@@ -124,7 +142,12 @@ TEST(TimestampRule, OneLogitStaysFiniteInEverySequenceThatTheRulesLetThrough) {
       const auto tokens = allowed(rule, generated, logits);
       ASSERT_THAT(tokens, testing::Not(IsEmpty()));
       const int32_t token = tokens[random() % tokens.size()];
-      if (token == kEnd) break;
+      if (token == kEnd) {
+        const bool early = generated.size() > 1 && generated.back() >= kFirst &&
+                           generated.back() < kFirst + options.earliest_end;
+        EXPECT_FALSE(early);
+        break;
+      }
       generated.push_back(token);
     }
     int32_t latest = 0;

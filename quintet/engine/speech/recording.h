@@ -63,7 +63,7 @@ class Recording {
 
   Recording(const SpeechContext& context, const TranscribeOptions& options);
   Result<void> begin(const AudioInput& audio);
-  WindowRequest make_request() const;
+  WindowRequest make_request(const AudioWindow& audio) const;
   void join(Finished window);
   void report_progress(double done_seconds) const;
 

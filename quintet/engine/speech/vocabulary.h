@@ -14,6 +14,8 @@
 
 namespace quintet::speech {
 
+inline constexpr double kTimestampStepSeconds = 0.02;  // From one timestamp to the next.
+
 struct Language {
   std::string code;  // "en"
   int32_t token;
@@ -43,7 +45,9 @@ struct Vocabulary {
 
   bool is_timestamp(int32_t token) const { return token >= first_timestamp; }
   bool is_text(int32_t token) const { return token < end_of_text; }
-  double seconds(int32_t timestamp) const { return 0.02 * (timestamp - first_timestamp); }
+  double seconds(int32_t timestamp) const {
+    return kTimestampStepSeconds * (timestamp - first_timestamp);
+  }
 };
 
 }  // namespace quintet::speech

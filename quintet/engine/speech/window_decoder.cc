@@ -38,9 +38,9 @@ Prompt make_prompt(const Vocabulary& v, const WindowRequest& request, Task task,
 }
 
 decode::LogitRules make_rules(const Vocabulary& v, const whisper::GenerationConfig& generation,
-                              bool timestamps, int64_t vocabulary_size) {
+                              const WindowRequest& request, int64_t vocabulary_size) {
   std::vector<int32_t> never = generation.suppress;
-  const auto last = static_cast<int32_t>(timestamps ? v.first_timestamp : vocabulary_size);
+  const auto last = static_cast<int32_t>(request.timestamps ? v.first_timestamp : vocabulary_size);
   // Tokens that steer are the caller's, never the model's.
   for (int32_t token = v.end_of_text + 1; token < last; ++token) never.push_back(token);
   // <|endoftext|> must stay possible whatever the list says.
@@ -48,9 +48,11 @@ decode::LogitRules make_rules(const Vocabulary& v, const whisper::GenerationConf
   decode::LogitRules rules;
   rules.push_back(
       std::make_unique<decode::SuppressRule>(std::move(never), generation.suppress_begin));
-  if (timestamps) {
+  if (request.timestamps) {
     rules.push_back(std::make_unique<decode::TimestampRule>(decode::TimestampRuleOptions{
-        .first_timestamp = v.first_timestamp, .end_of_text = v.end_of_text}));
+        .first_timestamp = v.first_timestamp,
+        .end_of_text = v.end_of_text,
+        .earliest_end = static_cast<int32_t>(request.speech_seconds / kTimestampStepSeconds)}));
   }
   return rules;
 }
@@ -139,8 +141,7 @@ void WindowDecoder::begin_prompt() {
         {.sequence = prompt_.id(), .token = prompt.tokens[i], .wants_logits = wanted});
   }
   rows_ = prompt_rows_;
-  rules_ =
-      make_rules(vocabulary_, model_.generation, request_.timestamps, model_.config.vocabulary);
+  rules_ = make_rules(vocabulary_, model_.generation, request_, model_.config.vocabulary);
   stage_ = Stage::kPrompt;
 }
 

@@ -25,6 +25,9 @@ struct DetectedLanguage {
 struct WindowRequest {
   std::optional<Language> language;  // Detected without it.
   bool timestamps = true;
+  // Speech goes on until then, from the begin of the window: text with timestamps, once there is
+  // any, does not end before. 0: nothing is known.
+  double speech_seconds = 0;
   std::vector<int32_t> previous;    // Text before this window; empty: none.
   std::vector<float> temperatures;  // Tried in turn until one is accepted. REQUIRES: not empty.
   bool steady_noise = false;        // The audio does not change as speech does.
