@@ -21,6 +21,7 @@ of the interval).
 """
 
 import argparse
+import datetime
 import hashlib
 import json
 import pathlib
@@ -96,10 +97,10 @@ def score(items, run, baseline):
     return scored
 
 
-def interval(scored):
-    """Of the difference of the two error rates in points: items are drawn with replacement."""
+def interval(scored, errors=lambda s: s["errors"] - s["base_errors"]):
+    """Of an error rate in per cent (the difference of both): items are drawn with replacement."""
     rng = random.Random(1)
-    pairs = [(s["errors"] - s["base_errors"], s["words"]) for s in scored]
+    pairs = [(errors(s), s["words"]) for s in scored]
     rates = []
     for _ in range(RESAMPLES):
         drawn = rng.choices(pairs, k=len(pairs))
@@ -146,6 +147,20 @@ def summary(indices, scored, run):
             "times_real": sum(run["seconds"][i] for i in indices) / took}
 
 
+def accuracy_check(options, scored, row):
+    """As packed files and the catalogue keep it: quintet/engine/accuracy_check.h."""
+    def rate(value, bounds):
+        return {"value": round(value, 4), "interval": [round(bound, 4) for bound in bounds]}
+
+    return {"data": options.data.name, "date": datetime.date.today().isoformat(),
+            "items": row["items"], "words": row["words"],
+            "word_error_rate_fp32": rate(row["wer_float32"],
+                                         interval(scored, lambda s: s["base_errors"])),
+            "word_error_rate": rate(row["wer"], interval(scored, lambda s: s["errors"])),
+            "difference": rate(row["difference"], row["interval"]),
+            "agreement_with_fp32": round(row["agreement"], 4), "max_drop": options.max_drop}
+
+
 def print_table(name, rows):
     print(f"\n{name}\n\n| part | items | words | float32 WER | WER | difference, 95 % interval "
           "| agreement | time s | x real |\n" + "|---" * 9 + "|")
@@ -179,7 +194,8 @@ def parse_options():
     parser.add_argument("--max-drop", type=float, default=1.0, help="points of word error rate")
     parser.add_argument("--show", type=int, default=0, help="so many of the worst items")
     parser.add_argument("--fresh", action="store_true", help="runs float32 again")
-    parser.add_argument("--output", type=pathlib.Path, help="writes every figure and text as JSON")
+    parser.add_argument("--output", type=pathlib.Path,
+                        help="writes every figure and text as JSON, and the check for the catalogue")
     options = parser.parse_args()
     options.data, options.program = options.data.resolve(), options.program.resolve()
     return options
@@ -201,7 +217,8 @@ def main():
         print_table(name, rows)
         print_worst(options.show, items, scored, run, baseline)
         passed = passed and rows["all"]["interval"][1] <= options.max_drop
-        report["settings"][name] = {"rows": rows, "run": run}
+        report["settings"][name] = {"rows": rows, "run": run,
+                                    "accuracy_check": accuracy_check(options, scored, rows["all"])}
     if options.output:
         options.output.write_text(json.dumps(report, indent=1) + "\n")
     return 0 if passed else 1

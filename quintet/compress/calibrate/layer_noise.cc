@@ -88,8 +88,9 @@ void LayerNoise::add(Layer& layer, MatrixView<const float> x) {
     kernels::gemm_i8(quantized, layer.quantized, {}, noisy, 0, panels);
   }
   for (int64_t i = 0; i < exact.rows * exact.cols; ++i) {
-    const double error = double{noisy.data[i]} - double{exact.data[i]};
-    layer.signal += double{exact.data[i]} * double{exact.data[i]};
+    const auto y = static_cast<double>(exact.data[i]);
+    const double error = static_cast<double>(noisy.data[i]) - y;
+    layer.signal += y * y;
     layer.noise += error * error;
   }
 }

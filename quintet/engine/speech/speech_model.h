@@ -22,8 +22,8 @@ struct Model;
 }
 
 struct LoadOptions {
-  // Unset: that of a packed file; otherwise the fastest whose accuracy somebody has checked on
-  // these weights, bf16 where nobody has (engine/automatic_precision.h).
+  // Unset: that of a packed file; otherwise one whose accuracy somebody has checked on these
+  // weights, bf16 where nobody has (engine/automatic_precision.h).
   std::optional<Precision> precision = {};
   int threads = 0;        // 0: as many as the process may use.
   bool baseline = false;  // The yardstick: float32, one operator at a time, full padding.

@@ -37,7 +37,7 @@ struct CatalogueModel {
   std::string name, description, licence, task;
   std::vector<CataloguePackage> packages;
   std::vector<CatalogueFile> files;
-  std::vector<CatalogueCheck> checks;  // Fastest precision first; may be empty.
+  std::vector<CatalogueCheck> checks;  // The first that passes is `auto`; may be empty.
 
   uint64_t download_bytes() const;
   uint64_t installed_bytes() const;

@@ -35,6 +35,18 @@ TEST(Catalogue, SinglePartHasTheSizeOfItsFile) {
   EXPECT_EQ(catalogue->models[0].files[0].parts[0].bytes, 9u);
 }
 
+TEST(Catalogue, ChecksKeepTheirOrderAndTheirText) {
+  const auto catalogue = parse_with(
+      "\"task\": \"t\"", R"("task": "t", "checks": [{"precision": "b", "accuracy_check": {"x": 1}},
+                                               {"precision": "a", "accuracy_check": {}}])");
+  ASSERT_TRUE(catalogue) << catalogue.error().message();
+  const auto& checks = catalogue->models[0].checks;
+  ASSERT_EQ(checks.size(), 2u);
+  EXPECT_EQ(checks[0].precision, "b");
+  EXPECT_EQ(checks[0].accuracy_check, R"({"x":1})");
+  EXPECT_EQ(checks[1].precision, "a");
+}
+
 TEST(Catalogue, DangerousOrContradictoryEntriesAreRefused) {
   const std::pair<const char*, const char*> changes[] = {
       {"\"m\"", "\"../m\""},
@@ -49,7 +61,10 @@ TEST(Catalogue, DangerousOrContradictoryEntriesAreRefused) {
       {"\"bytes\": 9", "\"bytes\": 18446744073709551615"},
       {"\"version\": \"1\"", "\"version\": 1"},
       {"\"licence\": \"MIT\", ", ""},
-      {"[{\"package\": 0, \"member\": \"a/b\"}]", "[]"}};
+      {"[{\"package\": 0, \"member\": \"a/b\"}]", "[]"},
+      {"\"task\": \"t\"", "\"task\": \"t\", \"checks\": []"},
+      {"\"task\": \"t\"", "\"task\": \"t\", \"checks\": [{\"precision\": \"int8\"}]"},
+      {"\"task\": \"t\"", "\"task\": \"t\", \"checks\": [{\"accuracy_check\": {}}]"}};
   for (const auto& [from, to] : changes) {
     const auto catalogue = parse_with(from, to);
     ASSERT_FALSE(catalogue) << to;
