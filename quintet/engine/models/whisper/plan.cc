@@ -20,10 +20,10 @@ bool is_decoding(const LayerSpec& spec) {
 }
 
 LayerChoice default_choice(const LayerSpec& spec, Precision precision) {
-  const std::string asked = std::string(precision_name(precision)) + " was asked for";
+  const std::string usual = "as " + std::string(precision_name(precision)) + " models have it";
   switch (precision) {
-    case Precision::kF32: return {WeightFormat::kF32, asked};
-    case Precision::kBF16: return {WeightFormat::kBF16, asked};
+    case Precision::kF32: return {WeightFormat::kF32, usual};
+    case Precision::kBF16: return {WeightFormat::kBF16, usual};
     case Precision::kInt8:
     case Precision::kInt4: break;
   }
@@ -31,8 +31,8 @@ LayerChoice default_choice(const LayerSpec& spec, Precision precision) {
     return {WeightFormat::kBF16,
             "sees the raw spectrogram; the most sensitive stage, 3 % of the work"};
   }
-  if (precision == Precision::kInt4 && is_decoding(spec)) return {WeightFormat::kI4, asked};
-  return {WeightFormat::kI8, asked};
+  if (precision == Precision::kInt4 && is_decoding(spec)) return {WeightFormat::kI4, usual};
+  return {WeightFormat::kI8, usual};
 }
 
 Result<LayerChoice> choice_from_json(const json& object) {

@@ -15,7 +15,7 @@ namespace quintet::whisper {
 
 struct LayerChoice {
   kernels::WeightFormat format = kernels::WeightFormat::kF32;
-  std::string reason;  // For people: "int8 was asked for".
+  std::string reason;  // For people: "as int8 models have it".
   // Signal to noise of the layer's output at int8, in decibels, where it was measured.
   std::optional<double> snr_db = {};
 
