@@ -42,7 +42,8 @@ class AutomaticPrecisionTest : public ::testing::Test {
 };
 
 TEST_F(AutomaticPrecisionTest, IsTheFirstThatHasPassedItsCheck) {
-  checks() = {{"int4", check_with(0.5, 1.1)}, {"int8", check_with(0.2, 1)}, {"bf16", check_with(0, 0)}};
+  checks() = {
+      {"int4", check_with(0.5, 1.1)}, {"int8", check_with(0.2, 1)}, {"bf16", check_with(0, 0)}};
   EXPECT_EQ(chosen().precision, Precision::kInt8);
   ASSERT_TRUE(chosen().check);
   EXPECT_EQ(chosen().check->difference.value, 0.2);

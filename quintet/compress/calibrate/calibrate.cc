@@ -65,9 +65,8 @@ std::map<std::string, double> int8_layers(const whisper::Config& config,
                                           const std::map<std::string, double>& snr_db) {
   const Plan plan = whisper::default_plan(config, Precision::kInt8);
   std::map<std::string, double> out = snr_db;
-  std::erase_if(out, [&](const auto& layer) {
-    return plan.at(layer.first).format != WeightFormat::kI8;
-  });
+  std::erase_if(
+      out, [&](const auto& layer) { return plan.at(layer.first).format != WeightFormat::kI8; });
   return out;
 }
 
@@ -200,13 +199,13 @@ class Calibrator {
 
   Result<std::optional<Calibration>> try_at(const Reference& reference, Precision precision,
                                             double threshold) {
-    return attempt(reference, precision,
-                   plan_for(config_, precision, reference.snr_db, threshold), threshold);
+    return attempt(reference, precision, plan_for(config_, precision, reference.snr_db, threshold),
+                   threshold);
   }
 
   Result<Calibration> try_bf16(const Reference& reference) {
-    QT_TRY(const auto found,
-           attempt(reference, Precision::kBF16, whisper::default_plan(config_, Precision::kBF16), {}));
+    QT_TRY(const auto found, attempt(reference, Precision::kBF16,
+                                     whisper::default_plan(config_, Precision::kBF16), {}));
     if (found) return *found;
     char missed[96];
     std::snprintf(missed, sizeof missed,
@@ -277,8 +276,9 @@ Result<Calibration> calibrate(const std::filesystem::path& source,
                               const std::filesystem::path& data, const std::filesystem::path& file,
                               const CalibrationOptions& options) {
   if (options.precision == Precision::kF32) {
-    return Error(Code::kInvalidArgument,
-                 "fp32 is what calibration compares with; use --precision auto, int4, int8 or bf16");
+    return Error(
+        Code::kInvalidArgument,
+        "fp32 is what calibration compares with; use --precision auto, int4, int8 or bf16");
   }
   QT_TRY(std::vector<eval::DataItem> items, eval::load_speech_items(data));
   const Judge judge(data, std::move(items), options);

@@ -31,8 +31,7 @@ TEST(NoiseThreshold, IsNeverWhereATenthOfThePowerIsNoise) {
 TEST(NoiseThresholds, RiseUntilAQuarterOfTheLayersIsLeft) {
   std::map<std::string, double> snr;
   for (int i = 0; i < 8; ++i) snr["layer" + std::to_string(i)] = 30 + i;
-  EXPECT_THAT(noise_thresholds(snr),
-              ::testing::ElementsAre(noise_threshold(snr), 32, 34, 36));
+  EXPECT_THAT(noise_thresholds(snr), ::testing::ElementsAre(noise_threshold(snr), 32, 34, 36));
 }
 
 TEST(NoiseThresholds, ThatLeaveTheSameLayersAreTriedOnce) {

@@ -155,7 +155,8 @@ void embed_token(const OutputHead& head, int64_t token, float* to) {
 void exact_logits(Runtime& run, const OutputHead& head, MatrixView<const float> x,
                   MatrixView<float> logits) {
   if (!head.two_stages()) return linear(run, head.whole, x, logits);
-  const trace::Scope scope(run.trace, head.coarse.name, exact_work(head.exact, x.rows), run.pool.threads());
+  const trace::Scope scope(run.trace, head.coarse.name, exact_work(head.exact, x.rows),
+                           run.pool.threads());
   const auto quantized = run.scratch.quantized(WeightFormat::kI8, x.rows, x.cols);
   kernels::quantize_rows(x, quantized);
   const int64_t shares = std::min<int64_t>(head.exact.n, 8 * run.pool.threads());

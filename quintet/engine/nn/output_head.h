@@ -26,7 +26,8 @@ struct OutputHead {
   bool two_stages() const { return whole.w.panels == nullptr; }
 };
 
-// The tensors of the head `name` [n, k] (weight_formats.h): those of a matrix, in one stage; at int8
+// The tensors of the head `name` [n, k] (weight_formats.h): those of a matrix, in one stage; at
+// int8
 // "<name>.coarse", "<name>.rows" and "<name>.scales", in two.
 std::vector<StoredTensor> stored_head_tensors(const std::string& name, kernels::WeightFormat format,
                                               int64_t n, int64_t k);

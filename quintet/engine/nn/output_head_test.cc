@@ -65,8 +65,7 @@ class OutputHeadTest : public ::testing::Test {
   Runtime run_{.pool = pool_, .scratch = scratch_};
 
  private:
-  using Product = void (*)(Runtime&, const OutputHead&, MatrixView<const float>,
-                           MatrixView<float>);
+  using Product = void (*)(Runtime&, const OutputHead&, MatrixView<const float>, MatrixView<float>);
   std::vector<float> logits(const OutputHead& head, const std::vector<float>& x, Product product) {
     std::vector<float> y(kVocabulary);
     product(run_, head, matrix(x.data(), 1, kWidth), matrix(y.data(), 1, kVocabulary));

@@ -31,8 +31,8 @@ struct Model {
   uint64_t original_bytes = 0;                // Size of the published weights.
 
   std::optional<AccuracyCheck> accuracy_check;  // Of these weights as they are packed here.
-  bool precision_unmeasured = false;        // It was to be automatic, and no check is known.
-  nn::LinearObserver* observer = nullptr;  // Of sessions without fusion.
+  bool precision_unmeasured = false;            // It was to be automatic, and no check is known.
+  nn::LinearObserver* observer = nullptr;       // Of sessions without fusion.
 
   uint64_t weight_bytes() const;  // In memory, packed.
 };

@@ -15,7 +15,8 @@ using ::testing::HasSubstr;
 using testing::tiny_config;
 
 TEST(Plan, HasAnEntryWithAReasonForEveryMatrixAndForNothingElse) {
-  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8, Precision::kInt4}) {
+  for (const Precision precision :
+       {Precision::kF32, Precision::kBF16, Precision::kInt8, Precision::kInt4}) {
     const Plan plan = default_plan(tiny_config(), precision);
     size_t matrices = 0;
     for (const LayerSpec& spec : layer_specs(tiny_config())) {
