@@ -33,8 +33,11 @@ std::string human_bytes(uint64_t bytes) {
   return text;
 }
 
-ProgressBar::ProgressBar(const Globals& globals)
-    : visible_(!globals.quiet && ::isatty(STDERR_FILENO) == 1) {}
+bool shows_progress(const Globals& globals) {
+  return !globals.quiet && ::isatty(STDERR_FILENO) == 1;
+}
+
+ProgressBar::ProgressBar(const Globals& globals) : visible_(shows_progress(globals)) {}
 
 std::string seconds(uint64_t count) { return std::to_string(count) + " s"; }
 std::string plain_count(uint64_t count) { return std::to_string(count); }

@@ -19,6 +19,9 @@ std::string human_bytes(uint64_t bytes);  // "145.2 MB"
 std::string seconds(uint64_t count);      // "12 s"
 std::string plain_count(uint64_t count);  // "12"
 
+// Whether somebody looks at stderr: it is a terminal, and --quiet was not given.
+bool shows_progress(const Globals& globals);
+
 // A line that redraws itself, only where stderr is a terminal and --quiet is not given.
 class ProgressBar {
  public:

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "cli/output.h"
+
 namespace quintet::cli {
 namespace {
 
@@ -33,7 +35,8 @@ Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& g
   if (flags.vad) options.voice_activity = kVoiceActivity;
   QT_TRY(options.precision, parse_precision(globals.precision));
   QT_TRY(SpeechModel model, SpeechModel::load(flags.model, options));
-  if (model.precision_unmeasured() && !globals.quiet) {
+  // To people only: whoever reads stderr in a program expects errors there, a line each.
+  if (model.precision_unmeasured() && shows_progress(globals)) {
     std::fprintf(stderr,
                  "quintet: %s: auto is bf16, since no accuracy check of these weights is known; "
                  "convert --calibrate checks int8 on your recordings\n",
