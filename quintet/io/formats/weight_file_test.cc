@@ -75,7 +75,7 @@ TEST(ReadWeights, TensorsOutliveTheirFileWhileACopyLives) {
   EXPECT_THAT(to_f32(*copy.find("a")).value(), ElementsAre(3.0f, 4.0f));
 }
 
-TEST(ReadWeights, TensorsReadIntoMemoryAreTheSameAndOutliveTheirFile) {
+TEST(ReadWeights, TensorsThatConcurrentThreadsReadIntoMemoryAreTheSameAndOutliveTheirFile) {
   const TemporaryFolder folder;
   std::vector<std::byte> large(5 << 20);
   for (size_t i = 0; i < large.size(); ++i) large[i] = static_cast<std::byte>(i * i >> 7);
