@@ -24,7 +24,7 @@ struct Flags {
   std::string output;
   std::string to = "packed";
   std::string dtype = "float32";
-  std::string calibrate;  // Data file; empty: no calibration.
+  std::optional<std::string> calibrate;  // Data file.
   double max_drop = 1;
 };
 
@@ -41,13 +41,8 @@ std::string today() {
 
 Result<compress::Calibration> calibrate(const Flags& flags, const Globals& globals) {
   if (flags.to != "packed") return wrong("--calibrate makes packed files: leave --to out");
+  if (flags.calibrate->empty()) return wrong("--calibrate needs the name of a data file");
   QT_TRY(const std::filesystem::path source, io::find_model(flags.model));
-  // Before minutes of work, not after them.
-  const std::filesystem::path folder = std::filesystem::absolute(flags.output).parent_path();
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored)) {
-    return Error(Code::kNotFound, folder.string() + ": no such folder to write into");
-  }
   ProgressBar progress(globals);
   compress::CalibrationOptions options{
       .max_drop = flags.max_drop, .date = today(), .threads = globals.threads};
@@ -55,7 +50,7 @@ Result<compress::Calibration> calibrate(const Flags& flags, const Globals& globa
     progress.update(pass, static_cast<uint64_t>(done), static_cast<uint64_t>(items), plain_count);
   };
   QT_TRY(options.precision, parse_precision(globals.precision));
-  return compress::calibrate(source, flags.calibrate, flags.output, options);
+  return compress::calibrate(source, *flags.calibrate, flags.output, options);
 }
 
 Result<ConvertReport> convert(const Flags& flags, const Globals& globals) {
@@ -92,7 +87,7 @@ void print_calibration(const Flags& flags, const compress::Calibration& c) {
 }
 
 int run(const Flags& flags, const Globals& globals) {
-  if (!flags.calibrate.empty()) {
+  if (flags.calibrate) {
     const auto calibration = calibrate(flags, globals);
     if (!calibration) return fail(calibration.error());
     if (!globals.json) {

@@ -82,9 +82,6 @@ void score_item(const eval::DataItem& item, const Transcript& transcript, Evalua
 // The first item that fails stops the others.
 Result<void> score_items(const SpeechModel& model, TranscribeOptions options, const Flags& flags,
                          const Globals& globals, Evaluation& evaluation) {
-  const auto at_line = [&](const Error& error, const eval::DataItem& item) {
-    return eval::as_data_error(error, flags.data, item);
-  };
   std::stop_source stop;
   options.stop = stop.get_token();
   std::vector<SpeechInput> inputs;
@@ -100,7 +97,7 @@ Result<void> score_items(const SpeechModel& model, TranscribeOptions options, co
     if (transcript) {
       score_item(evaluation.items[i], *transcript, evaluation);
     } else {
-      scored = at_line(transcript.error(), evaluation.items[i]);
+      scored = eval::as_data_error(transcript.error(), flags.data, evaluation.items[i]);
       stop.request_stop();
     }
   };

@@ -128,8 +128,11 @@ Result<std::string> read_file(const std::filesystem::path& path, uint64_t max_by
   return content;
 }
 
-Result<void> write_file_atomically(const std::filesystem::path& path,
-                                   const std::function<Result<void>(const ByteSink&)>& write) {
+namespace {
+
+// Opens a new file beside `path`, which is going to take its place, and gives its name.
+Result<int> open_temporary(const std::filesystem::path& path, std::string& temporary) {
+  if (path.empty()) return Error(Code::kInvalidArgument, "the name of the file to write is empty");
   // A rename would put a file in the place of a device, pipe or folder.
   struct stat existing {};
   if (::stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
@@ -137,9 +140,33 @@ Result<void> write_file_atomically(const std::filesystem::path& path,
                                                  ? ": is a directory, expected a file"
                                                  : ": exists and is not a regular file"));
   }
-  std::string temporary = path.string() + ".partial-XXXXXX";
-  Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (!file.ok()) return system_error(path, "cannot write");
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder, ignored)) {
+    return Error(Code::kNotFound,
+                 path.string() + ": cannot write: no such folder " + folder.string());
+  }
+  temporary = path.string() + ".partial-XXXXXX";
+  const int file = ::mkostemp(temporary.data(), O_CLOEXEC);
+  if (file < 0) return system_error(path, "cannot write");
+  return file;
+}
+
+}  // namespace
+
+Result<void> check_can_write(const std::filesystem::path& path) {
+  std::string temporary;
+  QT_TRY(const int opened, open_temporary(path, temporary));
+  const Descriptor file(opened);
+  ::unlink(temporary.c_str());
+  return {};
+}
+
+Result<void> write_file_atomically(const std::filesystem::path& path,
+                                   const std::function<Result<void>(const ByteSink&)>& write) {
+  std::string temporary;
+  QT_TRY(const int opened, open_temporary(path, temporary));
+  Descriptor file(opened);
   const auto write_and_rename = [&]() -> Result<void> {
     QT_TRY_VOID(write(
         [&](std::span<const std::byte> bytes) { return write_all(file.get(), bytes, temporary); }));

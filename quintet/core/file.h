@@ -45,8 +45,14 @@ class MappedFile {
 // The whole file as text. Errors: kNotFound, kIo, kExhausted where it is larger than `max_bytes`.
 Result<std::string> read_file(const std::filesystem::path& path, uint64_t max_bytes);
 
+// Whether write_file_atomically can begin: to be asked before long work whose result it writes.
+// Errors: kInvalidArgument (no name), kNotFound (no such folder), kIo (a directory or device stands
+// there, no permission).
+Result<void> check_can_write(const std::filesystem::path& path);
+
 // Writes to a temporary file beside `path` and renames it at the end: `path` is either as before
 // or complete. `write` gets a sink that may be called any number of times.
+// Errors: those of check_can_write, those of `write`, kIo.
 using ByteSink = std::function<Result<void>(std::span<const std::byte>)>;
 Result<void> write_file_atomically(const std::filesystem::path& path,
                                    const std::function<Result<void>(const ByteSink&)>& write);

@@ -137,6 +137,23 @@ TEST_F(File, WritingIntoAMissingFolderIsNotFound) {
   EXPECT_NE(error.message().find((folder_ / "no" / "a").string()), std::string::npos);
 }
 
+TEST_F(File, WhetherOneCanBeWrittenIsKnownBeforeAndLeavesNothing) {
+  const fs::path path = write("a", "old");
+  EXPECT_TRUE(check_can_write(path));
+  EXPECT_TRUE(check_can_write(folder_ / "b"));
+  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(*read_file(path, 100), "old");
+  for (const fs::path& bad : {fs::path(), fs::path(folder_), folder_ / "no" / "a", path / "a"}) {
+    const Result<void> before = check_can_write(bad);
+    const Result<void> result = write_file_atomically(bad, "x");
+    ASSERT_FALSE(before) << bad;
+    ASSERT_FALSE(result) << bad;
+    EXPECT_EQ(before.error().message(), result.error().message());
+    EXPECT_EQ(before.error().code(), result.error().code());
+  }
+  EXPECT_EQ(files(), 1);
+}
+
 TEST_F(File, ATargetThatCannotBeReplacedIsAnErrorAndLeavesNoTemporaryFile) {
   const fs::path path = folder_ / "a";
   const Result<void> result = write_file_atomically(path, [&](const ByteSink&) -> Result<void> {

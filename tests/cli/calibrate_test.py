@@ -85,6 +85,18 @@ class Calibrate(CliTest):
         data = self.folder / "not-read.jsonl"
         self.assert_one_line_error(self.calibrate(data=data), 1, "nowhere", "no such folder")
 
+    def test_refuses_what_is_no_name_and_no_number(self):
+        nameless = run("convert", self.model, "--calibrate", "", "-o", self.target)
+        self.assert_one_line_error(nameless, 2, "--calibrate")
+        self.assert_one_line_error(self.calibrate("--max-drop", "nan"), 2, "max-drop is nan")
+        self.assertFalse(self.target.exists())
+        data = self.folder / "not-read.jsonl"
+        self.target = ""
+        self.assert_one_line_error(self.calibrate(data=data), 2, "file to write is empty")
+        self.target = self.folder
+        self.assert_one_line_error(self.calibrate(data=data), 1, "is a directory")
+        self.assert_no_leftovers(self.folder)
+
     def test_recordings_that_nobody_can_hear_decide_nothing(self):
         (self.folder / "silence.wav").write_bytes(wav_bytes(pcm16([0.0] * 32000)))
         data = self.write_data([{"audio": "silence.wav", "text": "one"}])

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "quintet/compress/calibrate/layer_noise.h"
+#include "quintet/core/file.h"
 #include "quintet/core/thread_pool.h"
 #include "quintet/engine/speech/make_speech_model.h"
 #include "quintet/engine/speech/speech_model.h"
@@ -253,10 +254,14 @@ std::vector<double> noise_thresholds(const std::map<std::string, double>& snr_db
   for (const auto& [name, db] : snr_db) sorted.push_back(db);
   std::ranges::sort(sorted);
   std::vector<double> out = {noise_threshold(snr_db)};
+  if (sorted.empty()) return out;
+  const auto layers_below = [&](double db) {
+    return std::ranges::lower_bound(sorted, db) - sorted.begin();
+  };
   for (const size_t quarter : {1, 2, 3}) {
-    if (sorted.empty()) break;
     const double next = sorted[sorted.size() * quarter / 4];
-    if (next > std::max(out.back(), sorted.front())) out.push_back(next);
+    // One that takes no layer more away would be a pass over the recordings for nothing.
+    if (layers_below(next) > layers_below(out.back())) out.push_back(next);
   }
   return out;
 }
@@ -280,6 +285,11 @@ Result<Calibration> calibrate(const std::filesystem::path& source,
         Code::kInvalidArgument,
         "fp32 is what calibration compares with; use --precision auto, int4, int8 or bf16");
   }
+  if (!(options.max_drop >= 0)) {
+    return Error(Code::kInvalidArgument, "max-drop is " + std::to_string(options.max_drop) +
+                                             ", expected a number of points from 0 on");
+  }
+  QT_TRY_VOID(check_can_write(file));
   QT_TRY(std::vector<eval::DataItem> items, eval::load_speech_items(data));
   const Judge judge(data, std::move(items), options);
   return Calibrator(source, file, judge, options).run().with(source.string());

@@ -41,8 +41,8 @@ struct Calibration {
 // (noise_threshold), and compares the words; where they differ too much, more layers go back,
 // noisiest first. The first plan that passes is written to `file`, with what was found.
 // Errors: those of loading and of the data (kCorrupt, naming the line); kUnsupported for packed
-// models; kInvalidArgument for fp32, which has nothing to check; kTargetMissed where no plan
-// passes. Nothing is written then.
+// models; kInvalidArgument for fp32, which has nothing to check, and for a max_drop below 0 or no
+// number; those of check_can_write; kTargetMissed where no plan passes. Nothing is written then.
 Result<Calibration> calibrate(const std::filesystem::path& source,
                               const std::filesystem::path& data, const std::filesystem::path& file,
                               const CalibrationOptions& options = {});
@@ -54,8 +54,8 @@ Result<Calibration> calibrate(const std::filesystem::path& source,
 inline constexpr double kLeastSnr = 10;
 double noise_threshold(const std::map<std::string, double>& snr_db);
 
-// The thresholds to try in turn, rising: that, then those that leave three quarters, half and a
-// quarter of the layers.
+// The thresholds to try in turn: that, then those that leave three quarters, half and a quarter of
+// the layers. Each has more layers below it than the one before.
 std::vector<double> noise_thresholds(const std::map<std::string, double>& snr_db);
 
 }  // namespace quintet::compress

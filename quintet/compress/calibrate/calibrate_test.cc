@@ -35,6 +35,9 @@ TEST(NoiseThresholds, RiseUntilAQuarterOfTheLayersIsLeft) {
 }
 
 TEST(NoiseThresholds, ThatLeaveTheSameLayersAreTriedOnce) {
+  // Below 10 dB is what is below 12 dB too.
+  EXPECT_THAT(noise_thresholds({{"a", 2}, {"b", 12}, {"c", 12}, {"d", 40}}),
+              ::testing::ElementsAre(kLeastSnr, 40));
   EXPECT_THAT(noise_thresholds({{"a", 30}, {"b", 30}, {"c", 30}, {"d", 30}}),
               ::testing::ElementsAre(30));
   EXPECT_THAT(noise_thresholds({}), ::testing::ElementsAre(kLeastSnr));

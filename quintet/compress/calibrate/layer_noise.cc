@@ -99,10 +99,10 @@ std::map<std::string, double> LayerNoise::snr_db() const {
   std::map<std::string, double> out;
   for (const auto& [panels, layer] : layers_) {
     if (layer.rows_seen == 0) continue;
-    const double ratio = layer.signal / layer.noise;
-    double db = layer.noise == 0 ? kNoNoise : 10 * std::log10(ratio);
-    if (!(ratio > 0)) db = layer.noise == 0 ? kNoNoise : kOnlyNoise;  // Also what is no number.
-    out[layer.name] = std::clamp(db, kOnlyNoise, kNoNoise);
+    const double db = 10 * std::log10(layer.signal / layer.noise);
+    out[layer.name] = layer.noise == 0  ? kNoNoise
+                      : db > kOnlyNoise ? std::min(db, kNoNoise)
+                                        : kOnlyNoise;  // Also what is no number.
   }
   return out;
 }

@@ -7,27 +7,20 @@
 #include <cmath>
 #include <cstring>
 #include <mutex>
-#include <random>
 #include <vector>
 
 #include "quintet/core/cpu.h"
+#include "quintet/kernels/vec/kernel_testing.h"
 
 namespace quintet::nn {
 namespace {
 
+using kernels::random_floats;
 using kernels::WeightFormat;
 
 constexpr int64_t kHeads = 3;
 constexpr int64_t kDim = 20;
 constexpr int64_t kWidth = kHeads * kDim;
-
-std::vector<float> random_values(int64_t count, uint32_t seed, float scale) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, scale);
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float& x : values) x = normal(random);
-  return values;
-}
 
 // softmax(q K^T) of one query and head.
 std::vector<double> plain_weights(const float* q, const float* k, int64_t keys) {
@@ -104,12 +97,12 @@ class AttendPacked : public testing::TestWithParam<std::tuple<Isa, Case>> {
 TEST_P(AttendPacked, EqualsAPlainLoop) {
   // Longest first: what a longer pack leaves behind must not show in a shorter one.
   for (const int64_t keys : {150, 149, 64, 33, 1}) {
-    const auto k = random_values(keys * kWidth, 1, 1);
-    const auto v = random_values(keys * kWidth, 2, 1);
+    const auto k = random_floats(keys * kWidth, 1, 1);
+    const auto v = random_floats(keys * kWidth, 1, 2);
     pack(k, v);
     EXPECT_EQ(kv_.keys(), keys);
     for (const int64_t queries : {1, 24, 61}) {
-      const auto q = random_values(queries * kWidth, 3, 0.4f);
+      const auto q = random_floats(queries * kWidth, 0.4f, 3);
       const auto want = plain_attention(q, k, v);
       const auto out = attend(q);
       for (size_t i = 0; i < want.size(); ++i) {
@@ -120,8 +113,8 @@ TEST_P(AttendPacked, EqualsAPlainLoop) {
 }
 
 TEST_P(AttendPacked, AQueryGivesTheSameBitsAloneAndAmongMany) {
-  pack(random_values(101 * kWidth, 1, 1), random_values(101 * kWidth, 2, 1));
-  const auto q = random_values(50 * kWidth, 3, 0.4f);
+  pack(random_floats(101 * kWidth, 1, 1), random_floats(101 * kWidth, 1, 2));
+  const auto q = random_floats(50 * kWidth, 0.4f, 3);
   const auto all = attend(q);
   for (const int64_t row : {0, 5, 23, 24, 49}) {
     const auto one = attend({q.begin() + row * kWidth, q.begin() + (row + 1) * kWidth});
@@ -133,9 +126,9 @@ TEST_P(AttendPacked, AQueryGivesTheSameBitsAloneAndAmongMany) {
 TEST_P(AttendPacked, ReadsAndWritesInsideWiderRows) {
   // As in an encoder: q, k and v side by side.
   constexpr int64_t kKeys = 70;
-  const auto k = random_values(kKeys * kWidth, 1, 1);
-  const auto v = random_values(kKeys * kWidth, 2, 1);
-  const auto q = random_values(kKeys * kWidth, 3, 0.4f);
+  const auto k = random_floats(kKeys * kWidth, 1, 1);
+  const auto v = random_floats(kKeys * kWidth, 1, 2);
+  const auto q = random_floats(kKeys * kWidth, 0.4f, 3);
   pack(k, v);
   const auto want = attend(q);
   std::vector<float> side_by_side;
@@ -163,8 +156,8 @@ TEST_P(AttendPacked, ReadsAndWritesInsideWiderRows) {
 TEST_P(AttendPacked, TheObserverSeesTheWeightsOfEveryHeadAndQueryOnce) {
   constexpr int64_t kKeys = 40;
   constexpr int64_t kQueries = 30;
-  const auto k = random_values(kKeys * kWidth, 1, 1);
-  const auto q = random_values(kQueries * kWidth, 3, 0.4f);
+  const auto k = random_floats(kKeys * kWidth, 1, 1);
+  const auto q = random_floats(kQueries * kWidth, 0.4f, 3);
   pack(k, k);
   std::vector<int> seen(kHeads * kQueries);
   std::mutex mutex;
@@ -199,15 +192,15 @@ TEST_P(AttendPacked, GroupsThatAttendToDifferentKeysGiveTheBitsThatEachGivesAlon
   caches.reserve(recordings.size());
   for (const Recording& recording : recordings) {
     const auto seed = static_cast<uint32_t>(recording.keys);
-    const auto k = random_values(recording.keys * kWidth, seed, 1);
-    const auto v = random_values(recording.keys * kWidth, seed + 1, 1);
+    const auto k = random_floats(recording.keys * kWidth, 1, seed);
+    const auto v = random_floats(recording.keys * kWidth, 1, seed + 1);
     PackedKeyValues& kv = caches.emplace_back(case_.format, kHeads, kDim, kMaxKeys);
     kv.pack(run_, matrix<const float>(k.data(), recording.keys, kWidth),
             matrix<const float>(v.data(), recording.keys, kWidth));
     pack(k, v);
     for (const int64_t rows : recording.groups) {
       groups.push_back({&kv, std::ssize(all_q) / kWidth, rows});
-      const auto q = random_values(rows * kWidth, seed + 2 + static_cast<uint32_t>(rows), 0.4f);
+      const auto q = random_floats(rows * kWidth, 0.4f, seed + 2 + static_cast<uint32_t>(rows));
       all_q.insert(all_q.end(), q.begin(), q.end());
       const auto alone = attend(q);
       want.insert(want.end(), alone.begin(), alone.end());

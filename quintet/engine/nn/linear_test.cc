@@ -4,29 +4,22 @@
 
 #include <cmath>
 #include <cstring>
-#include <random>
 #include <vector>
 
 #include "quintet/core/cpu.h"
+#include "quintet/kernels/vec/kernel_testing.h"
 
 namespace quintet::nn {
 namespace {
 
+using kernels::random_floats;
 using kernels::WeightFormat;
-
-std::vector<float> random_values(int64_t count, uint32_t seed, float scale = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, scale);
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float& x : values) x = normal(random);
-  return values;
-}
 
 // A layer with random weights, packed.
 struct Layer {
   Layer(WeightFormat format, int64_t n, int64_t k)
-      : weights(random_values(n * k, 1, 0.1f)),
-        bias(random_values(n, 2)),
+      : weights(random_floats(n * k, 0.1f, 1)),
+        bias(random_floats(n, 1, 2)),
         panels(static_cast<size_t>(kernels::packed_bytes(format, n, k))),
         scales(kernels::panel_count(n) * kernels::kPanelWidth) {
     kernels::pack_weights(format, matrix<const float>(weights.data(), n, k), panels.data(),
@@ -99,8 +92,8 @@ TEST_P(LinearLayer, EqualsAPlainLoopFusedAndNot) {
   for (const auto& [n, k] : {std::pair<int64_t, int64_t>{130, 67}, {64, 64}, {1, 5}}) {
     Layer layer(format(), n, k);
     for (const int64_t rows : {1, 7, 200}) {
-      const auto x = random_values(rows * k, 3);
-      const auto y = random_values(rows * n, 4);
+      const auto x = random_floats(rows * k, 1, 3);
+      const auto y = random_floats(rows * n, 1, 4);
       for (const bool add : {false, true}) {
         for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
           for (const bool biased : {false, true}) {
@@ -123,8 +116,8 @@ TEST_P(LinearLayer, EqualsAPlainLoopFusedAndNot) {
 TEST_P(LinearLayer, ARowGivesTheSameBitsAloneAndAmongMany) {
   constexpr int64_t kRows = 300;  // Rows shared among threads; a few: channels shared.
   const Layer layer(format(), 200, 96);
-  const auto x = random_values(kRows * 96, 5);
-  const auto y = random_values(kRows * 200, 6);
+  const auto x = random_floats(kRows * 96, 1, 5);
+  const auto y = random_floats(kRows * 200, 1, 6);
   const LinearOptions options{Activation::kGelu, true};
   const auto all = run(layer, x, kRows, y, options, true);
   for (const int64_t row : {0, 1, 95, 96, 191, 299}) {
@@ -143,7 +136,7 @@ TEST_P(LinearLayer, ReadsOverlappingRowsAsConvolutionsDo) {
   constexpr int64_t kChannels = 20;
   constexpr int64_t kFrames = 250;
   const Layer layer(format(), 70, 3 * kChannels);
-  const auto frames = random_values((kFrames + 2) * kChannels, 7);
+  const auto frames = random_floats((kFrames + 2) * kChannels, 1, 7);
   std::vector<float> unrolled;
   for (int64_t t = 0; t < kFrames; ++t) {
     unrolled.insert(unrolled.end(), frames.begin() + t * kChannels,
@@ -185,7 +178,7 @@ TEST(LinearWork, FollowsFromTheShapes) {
 TEST(LinearWork, IsRecordedUnderTheNameOfTheLayer) {
   Layer layer(WeightFormat::kF32, 70, 60);
   layer.linear.name = "fc1";
-  const auto x = random_values(5 * 60, 1);
+  const auto x = random_floats(5 * 60, 1, 1);
   std::vector<float> y(5 * 70);
   ThreadPool pool(2);
   InputScratch scratch(5, 5 * 60, 2, 64);
@@ -203,9 +196,9 @@ TEST(LinearWork, IsRecordedUnderTheNameOfTheLayer) {
 TEST(LayerNorm, EqualsAPlainLoopAlsoInPlace) {
   constexpr int64_t kRows = 75;
   constexpr int64_t kCols = 50;
-  const auto gamma = random_values(kCols, 1);
-  const auto beta = random_values(kCols, 2);
-  std::vector<float> x = random_values(kRows * kCols, 3, 5);
+  const auto gamma = random_floats(kCols, 1, 1);
+  const auto beta = random_floats(kCols, 1, 2);
+  std::vector<float> x = random_floats(kRows * kCols, 5, 3);
   std::vector<float> y(x.size());
   ThreadPool pool(2);
   InputScratch scratch(1, 1, 2, 1);

@@ -3,34 +3,26 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <limits>
-#include <random>
 #include <thread>
 
 #include "quintet/core/aligned.h"
+#include "quintet/kernels/vec/kernel_testing.h"
 
 namespace quintet::nn {
 namespace {
 
+using kernels::random_floats;
 using kernels::WeightFormat;
 
 constexpr int64_t kVocabulary = 5000;
 constexpr int64_t kWidth = 96;
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
-std::vector<float> random_values(int64_t count, float deviation, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, deviation);
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float& value : values) value = normal(random);
-  return values;
-}
-
 class OutputHeadTest : public ::testing::Test {
  protected:
   OutputHeadTest()
-      : weights_(random_values(kVocabulary * kWidth, 0.5f, 1)),
+      : weights_(random_floats(kVocabulary * kWidth, 0.5f, 1)),
         head_(make(WeightFormat::kI8)),
         scratch_(8, 8 * padded_width(kWidth), pool_.threads(), kWidth) {}
 
@@ -85,7 +77,7 @@ std::vector<size_t> best_of(const std::vector<float>& logits, size_t count) {
 
 TEST_F(OutputHeadTest, TheLargestOfRefinedEstimatesAreThoseOfTheExactLogits) {
   for (uint32_t seed = 2; seed < 40; ++seed) {
-    const auto x = random_values(kWidth, 1, seed);
+    const auto x = random_floats(kWidth, 1, seed);
     const auto want = exact(head_, x);
     for (const int64_t count : {1, 6}) {
       std::vector<float> logits = estimates(x);
@@ -103,7 +95,7 @@ TEST_F(OutputHeadTest, TheLargestOfRefinedEstimatesAreThoseOfTheExactLogits) {
 // The best tokens are forbidden after a first refinement has made them, and few others, exact.
 TEST_F(OutputHeadTest, MayBeRefinedAgainWhenMoreIsForbidden) {
   for (uint32_t seed = 2; seed < 40; ++seed) {
-    const auto x = random_values(kWidth, 1, seed);
+    const auto x = random_floats(kWidth, 1, seed);
     auto want = exact(head_, x);
     std::vector<float> logits = estimates(x);
     float error = 0;
@@ -118,7 +110,7 @@ TEST_F(OutputHeadTest, MayBeRefinedAgainWhenMoreIsForbidden) {
 }
 
 TEST_F(OutputHeadTest, WhatIsForbiddenStaysSoHoweverLittleIsLeft) {
-  const auto x = random_values(kWidth, 1, 3);
+  const auto x = random_floats(kWidth, 1, 3);
   const auto want = exact(head_, x);
   for (const size_t left : {0, 1, 5}) {
     std::vector<float> logits(kVocabulary, kForbidden);
@@ -133,7 +125,7 @@ TEST_F(OutputHeadTest, WhatIsForbiddenStaysSoHoweverLittleIsLeft) {
 
 TEST_F(OutputHeadTest, OfOneStageIsExactAtOnce) {
   const OutputHead whole = make(WeightFormat::kF32);
-  const auto x = random_values(kWidth, 1, 3);
+  const auto x = random_floats(kWidth, 1, 3);
   const auto want = exact(whole, x);
   std::vector<float> logits(kVocabulary);
   estimate_logits(run_, whole, matrix(x.data(), 1, kWidth), matrix(logits.data(), 1, kVocabulary));
@@ -148,7 +140,7 @@ TEST_F(OutputHeadTest, ConcurrentRowsAreRefinedAsAlone) {
   std::vector<std::vector<float>> alone;
   std::vector<std::vector<float>> together;
   for (uint32_t seed = 0; seed < 4; ++seed) {
-    const auto x = random_values(kWidth, 1, seed);
+    const auto x = random_floats(kWidth, 1, seed);
     alone.push_back(estimates(x));
     together.push_back(alone.back());
     float error = 0;
@@ -158,7 +150,7 @@ TEST_F(OutputHeadTest, ConcurrentRowsAreRefinedAsAlone) {
   for (uint32_t seed = 0; seed < 4; ++seed) {
     threads.emplace_back([&, seed] {
       float error = 0;
-      refine_logits(head_, random_values(kWidth, 1, seed), 1, error, together[seed]);
+      refine_logits(head_, random_floats(kWidth, 1, seed), 1, error, together[seed]);
     });
   }
   for (std::thread& thread : threads) thread.join();

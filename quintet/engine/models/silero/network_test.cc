@@ -5,11 +5,11 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 #include <thread>
 
 #include "quintet/core/cpu.h"
 #include "quintet/engine/models/silero/test_weights.h"
+#include "quintet/kernels/vec/kernel_testing.h"
 
 namespace quintet::silero {
 namespace {
@@ -18,11 +18,7 @@ using ::testing::HasSubstr;
 using testing::RandomFile;
 
 std::vector<float> random_samples(int64_t chunks, uint32_t seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> normal(0.0F, 0.1F);
-  std::vector<float> samples(static_cast<size_t>(kContextSamples + chunks * kChunkSamples));
-  for (float& x : samples) x = normal(engine);
-  return samples;
+  return kernels::random_floats(kContextSamples + chunks * kChunkSamples, 0.1F, seed);
 }
 
 std::vector<float> run(const Network& network, std::span<const float> samples, int threads) {
