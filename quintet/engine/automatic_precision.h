@@ -17,9 +17,9 @@ struct AutomaticPrecision {
 
 // The first precision whose stored check the weights in `folder` have passed, with the upper end of
 // the interval too: it is to hold for everybody's recordings. The checks are those of the catalogue
-// for files with these very contents (SHA-256). Other weights may lose more at
-// int8 than anybody has measured: they stay bfloat16, whose rounding (2^-9 of each value) is below
-// the noise of training.
+// for files with these very contents (SHA-256). Other weights may lose more at int8 than anybody
+// has measured: they stay bfloat16, whose rounding (2^-9 of each value) is below the noise of
+// training.
 AutomaticPrecision automatic_precision(const std::filesystem::path& folder,
                                        const io::Catalogue& catalogue = io::builtin_catalogue());
 
