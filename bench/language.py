@@ -38,7 +38,7 @@ PEERS = ("Transformers float32", "OpenVINO GenAI int8", "OpenVINO GenAI int4",
 
 def write_requests(folder, options):
     """{name: path} of the requests, all from the text's tokens."""
-    tokens = tokens_of(options.text, options)
+    tokens = tokens_of(options.text, folder, options)
     length = options.prompt_tokens
     windows = [tokens[i:i + WINDOW] for i in range(0, len(tokens) - WINDOW + 1, WINDOW)]
     if len(tokens) < length * options.batch or not windows:

@@ -105,6 +105,8 @@ PEER_COMMANDS = {
 }
 
 
-def tokens_of(text, options):
-    """The ids of a text file."""
-    return json.loads(check_output([PYTHON, PEERS / "tokens_of.py", gguf_file(options), text]))
+def tokens_of(text, folder, options):
+    """The ids of a text file; `folder` is for scratch files."""
+    path = pathlib.Path(folder, "tokens.json")
+    check_output([PYTHON, PEERS / "tokens_of.py", gguf_file(options), text, path])
+    return json.loads(path.read_text())
