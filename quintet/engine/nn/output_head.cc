@@ -171,6 +171,27 @@ void estimate_logits(Runtime& run, const OutputHead& head, MatrixView<const floa
   linear(run, head.two_stages() ? head.coarse : head.whole, x, logits);
 }
 
+void head_logits(Runtime& run, const OutputHead& head, MatrixView<const float> x,
+                 MatrixView<float> logits, const std::function<bool(int64_t row)>& may_estimate) {
+  const auto end_of_run = [&](int64_t first) {
+    int64_t end = first;
+    while (end < x.rows && may_estimate(end) == may_estimate(first)) ++end;
+    return end;
+  };
+  int64_t first = 0;
+  for (int64_t row = 0; row < x.rows; ++row) {
+    if (!may_estimate(row)) continue;
+    estimate_logits(run, head, x, logits);
+    if (!head.two_stages()) return;
+    break;
+  }
+  for (int64_t end; first < x.rows; first = end) {
+    end = end_of_run(first);
+    if (may_estimate(first)) continue;
+    exact_logits(run, head, x.rows_from(first, end - first), logits.rows_from(first, end - first));
+  }
+}
+
 void refine_logits(const OutputHead& head, std::span<const float> x, int64_t count, float& error,
                    std::span<float> logits) {
   QT_CHECK(count >= 1);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,11 @@ void exact_logits(Runtime& run, const OutputHead& head, MatrixView<const float> 
                   MatrixView<float> logits);
 void estimate_logits(Runtime& run, const OutputHead& head, MatrixView<const float> x,
                      MatrixView<float> logits);
+
+// Estimates where any row may be one, in one pass over the coarse weights; then the rows that may
+// not, neighbours together, in passes over the exact ones. `may_estimate`: of a row.
+void head_logits(Runtime& run, const OutputHead& head, MatrixView<const float> x,
+                 MatrixView<float> logits, const std::function<bool(int64_t row)>& may_estimate);
 
 // Makes exact, in estimate_logits of row x [D], every logit that can be among the `count` largest,
 // and those that weigh most in the sum of probabilities. -inf means "forbidden" and stays.

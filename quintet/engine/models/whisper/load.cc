@@ -99,7 +99,7 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, T
     return Error(Code::kCorrupt, "original_bytes must be a number of bytes");
   }
   model.packed.precision = *precision;
-  QT_TRY(model.packed.plan, plan_from_json(layers, model.config));
+  QT_TRY(model.packed.plan, weights::plan_from_json(layers, layer_specs(model.config)));
   std::erase_if(file.tensors,
                 [](const auto& entry) { return entry.first.starts_with(io::kTokenizerTensors); });
   model.packed.tensors = std::move(file);
@@ -116,7 +116,7 @@ Result<void> load_published(const io::WeightFile& source, const fs::path& path, 
   model.generation = std::move(description.generation);
   model.original_bytes = source.file_bytes();
   if (!plan) plan = default_plan(model.config, precision);
-  QT_TRY(model.packed, pack_model(source, model.config, precision, *std::move(plan), pool));
+  QT_TRY(model.packed, weights::pack_model(source, layer_specs(model.config), precision, *std::move(plan), pool));
   if (!description.tokenizer_json.empty()) {
     QT_TRY(model.tokenizer, io::BpeTokenizer::parse(description.tokenizer_json, kTokenizerJson));
   }
@@ -210,7 +210,7 @@ Result<void> save_packed(const Model& model, const fs::path& file) {
   std::map<std::string, std::string, std::less<>> metadata = {
       {kArchitecture, "whisper"},
       {kPrecision, std::string(precision_name(model.packed.precision))},
-      {kLayers, plan_to_json(model.packed.plan)},
+      {kLayers, weights::plan_to_json(model.packed.plan)},
       {kConfig, config_to_json(model.config)},
       {kGeneration, generation_to_json(model.generation)},
       {kTokenizer, tokenizer},

@@ -1,10 +1,10 @@
-#include "quintet/engine/models/whisper/source.h"
+#include "quintet/engine/weights/published_layer.h"
 
 #include <algorithm>
 
 #include "quintet/io/formats/tensor_table.h"
 
-namespace quintet::whisper {
+namespace quintet::weights {
 namespace {
 
 Shape published_shape(const LayerSpec& spec, int64_t rows) {
@@ -14,8 +14,6 @@ Shape published_shape(const LayerSpec& spec, int64_t rows) {
     default: return {rows, spec.k};
   }
 }
-
-bool has_bias(LayerKind kind) { return kind != LayerKind::kTable && kind != LayerKind::kEmbedding; }
 
 Error missing(const std::string& name) {
   return Error(Code::kCorrupt, "tensor " + name + " is missing");
@@ -61,12 +59,33 @@ std::span<const std::byte> bytes_of_rows(const TensorRef& tensor, int64_t column
 
 }  // namespace
 
+int64_t PublishedLayer::Part::file_row(int64_t row) const {
+  if (interleaved_head == 0) return first_row + row;
+  const int64_t half = interleaved_head / 2;
+  const int64_t in_head = row % interleaved_head;
+  return first_row + row - in_head + in_head % half * 2 + in_head / half;
+}
+
+void PublishedLayer::Part::read_rows(int64_t first, int64_t count, int64_t columns,
+                                     float* to) const {
+  const int64_t at_once = interleaved_head == 0 ? count : 1;
+  for (int64_t i = 0; i < count; i += at_once) {
+    io::to_f32(weight.dtype, bytes_of_rows(weight, columns, file_row(first + i), at_once),
+               to + i * columns);
+  }
+  if (scales.empty()) return;
+  for (int64_t i = 0; i < count; ++i) {
+    const float scale = scales[static_cast<size_t>(file_row(first + i))];
+    for (int64_t j = 0; j < columns; ++j) to[i * columns + j] /= scale;
+  }
+}
+
 PublishedLayer::PublishedLayer(const io::WeightFile& file, const LayerSpec& spec,
                                std::vector<Part> parts)
     : file_(&file),
-      has_bias_(has_bias(spec.kind)),
+      has_bias_(has_bias(spec)),
+      offset_(file.format == "safetensors" ? spec.hugging_face_offset : 0.0f),
       columns_(spec.k),
-      rows_per_part_(spec.n / static_cast<int64_t>(parts.size())),
       parts_(std::move(parts)) {}
 
 Result<std::vector<PublishedLayer::Part>> PublishedLayer::open_ct2(const io::WeightFile& file,
@@ -75,32 +94,36 @@ Result<std::vector<PublishedLayer::Part>> PublishedLayer::open_ct2(const io::Wei
   const std::string name =
       spec.kind == LayerKind::kTable ? spec.ct2 : spec.ct2 + (norm ? "/gamma" : "/weight");
   std::vector<Part> parts(1);
+  parts[0].rows = spec.n;
   QT_TRY(parts[0].weight, require(file.find(name), name, published_shape(spec, spec.n)));
   if (parts[0].weight.dtype == DType::kI8) {
     QT_TRY(parts[0].scales, row_scales(file, name + "_scale", spec.n));
   }
-  if (has_bias(spec.kind)) {
+  if (has_bias(spec)) {
     const std::string bias = spec.ct2 + (norm ? "/beta" : "/bias");
     QT_TRY(parts[0].bias, require(file.find(bias), bias, {spec.n}));
   }
   return parts;
 }
 
-Result<std::vector<PublishedLayer::Part>> PublishedLayer::open_hugging_face(
-    const io::WeightFile& file, const LayerSpec& spec) {
-  const int64_t rows = spec.n / static_cast<int64_t>(spec.hugging_face.size());
+Result<std::vector<PublishedLayer::Part>> PublishedLayer::open_parts(
+    const io::WeightFile& file, const LayerSpec& spec,
+    const std::vector<PublishedPart>& published) {
   std::vector<Part> parts;
-  for (const std::string& stem : spec.hugging_face) {
-    const std::string name = spec.kind == LayerKind::kTable ? stem : stem + ".weight";
-    Part part;
-    QT_TRY(part.weight,
-           require(find_with_or_without_prefix(file, name), name, published_shape(spec, rows)));
-    const std::string bias = stem + ".bias";
+  for (const PublishedPart& from : published) {
+    Part part = {.rows = from.rows != 0 ? from.rows : spec.n / std::ssize(published),
+                 .first_row = from.first_row,
+                 .interleaved_head = from.interleaved_head};
+    const int64_t tensor_rows = from.tensor_rows != 0 ? from.tensor_rows : part.rows;
+    const std::string name = spec.kind == LayerKind::kTable ? from.stem : from.stem + ".weight";
+    QT_TRY(part.weight, require(find_with_or_without_prefix(file, name), name,
+                                published_shape(spec, tensor_rows)));
+    const std::string bias = from.stem + ".bias";
     const TensorRef* tensor = find_with_or_without_prefix(file, bias);
-    // Key projections have no bias: it would shift all scores of a query alike.
-    const bool optional = stem.ends_with("k_proj") && tensor == nullptr;
-    if (has_bias(spec.kind) && !optional) {
-      QT_TRY(part.bias, require(tensor, bias, {rows}));
+    // Whisper's key projections have no bias: it would shift all scores of a query alike.
+    const bool optional = from.stem.ends_with("k_proj") && tensor == nullptr;
+    if (has_bias(spec) && !optional) {
+      QT_TRY(part.bias, require(tensor, bias, {tensor_rows}));
     }
     parts.push_back(std::move(part));
   }
@@ -108,49 +131,53 @@ Result<std::vector<PublishedLayer::Part>> PublishedLayer::open_hugging_face(
 }
 
 Result<PublishedLayer> PublishedLayer::open(const io::WeightFile& file, const LayerSpec& spec) {
+  if (file.format == "ct2") {
+    QT_TRY(std::vector<Part> parts, open_ct2(file, spec));
+    return PublishedLayer(file, spec, std::move(parts));
+  }
   QT_TRY(std::vector<Part> parts,
-         file.format == "ct2" ? open_ct2(file, spec) : open_hugging_face(file, spec));
+         open_parts(file, spec, file.format == "gguf" ? spec.gguf : spec.hugging_face));
   return PublishedLayer(file, spec, std::move(parts));
 }
 
 // Calls visit(part, first row inside it, rows, rows done before).
 template <typename Visit>
 void PublishedLayer::for_each_part(int64_t first, int64_t count, Visit&& visit) const {
-  for (int64_t done = 0; done < count;) {
-    const int64_t row = first + done;
-    const int64_t inside = row % rows_per_part_;
-    const int64_t rows = std::min(count - done, rows_per_part_ - inside);
-    visit(parts_[static_cast<size_t>(row / rows_per_part_)], inside, rows, done);
-    done += rows;
+  int64_t begin = 0;  // Of the part, in the layer.
+  for (const Part& part : parts_) {
+    const int64_t from = std::max(first, begin);
+    const int64_t to = std::min(first + count, begin + part.rows);
+    if (from < to) visit(part, from - begin, to - from, from - first);
+    begin += part.rows;
   }
 }
 
 void PublishedLayer::read_rows(int64_t first, int64_t count, float* to) const {
   for_each_part(first, count, [&](const Part& part, int64_t row, int64_t rows, int64_t done) {
-    float* out = to + done * columns_;
-    io::to_f32(part.weight.dtype, bytes_of_rows(part.weight, columns_, row, rows), out);
-    if (part.scales.empty()) return;
-    for (int64_t i = 0; i < rows; ++i) {
-      const float scale = part.scales[static_cast<size_t>(row + i)];
-      for (int64_t j = 0; j < columns_; ++j) out[i * columns_ + j] /= scale;
-    }
+    part.read_rows(row, rows, columns_, to + done * columns_);
   });
+  if (offset_ == 0) return;
+  for (int64_t i = 0; i < count * columns_; ++i) to[i] += offset_;
 }
 
 std::vector<float> PublishedLayer::bias() const {
-  if (!has_bias_) return {};
-  std::vector<float> bias(static_cast<size_t>(rows_per_part_) * parts_.size());
-  float* to = bias.data();
+  std::vector<float> bias;
+  if (!has_bias_) return bias;
+  std::vector<float> in_file;
   for (const Part& part : parts_) {
-    if (part.bias) io::to_f32(part.bias->dtype, part.bias->bytes, to);
-    to += rows_per_part_;
+    in_file.assign(part.bias ? static_cast<size_t>(element_count(part.bias->shape)) : 0, 0.0f);
+    if (part.bias) io::to_f32(part.bias->dtype, part.bias->bytes, in_file.data());
+    for (int64_t i = 0; i < part.rows; ++i) {
+      bias.push_back(part.bias ? in_file[static_cast<size_t>(part.file_row(i))] : 0.0f);
+    }
   }
   return bias;
 }
 
 void PublishedLayer::release_rows(int64_t first, int64_t count) const {
   for_each_part(first, count, [&](const Part& part, int64_t row, int64_t rows, int64_t) {
-    file_->release(bytes_of_rows(part.weight, columns_, row, rows));
+    if (part.interleaved_head != 0) return;  // Rows of a head are read by more than one thread.
+    file_->release(bytes_of_rows(part.weight, columns_, part.first_row + row, rows));
   });
 }
 
@@ -163,4 +190,4 @@ Result<DenseLayer> read_layer(const io::WeightFile& file, const LayerSpec& spec)
   return layer;
 }
 
-}  // namespace quintet::whisper
+}  // namespace quintet::weights

@@ -3,10 +3,11 @@
 #include <cstring>
 #include <utility>
 
-#include "quintet/engine/models/whisper/source.h"
-#include "quintet/engine/models/whisper/weights.h"
+#include "quintet/engine/weights/packed_model.h"
+#include "quintet/engine/weights/published_layer.h"
 
-namespace quintet::whisper {
+
+namespace quintet::weights {
 namespace {
 
 using kernels::kPanelWidth;
@@ -74,7 +75,7 @@ class Packer {
 
 // A few lines of JSON can claim terabytes, which must be refused before memory is asked for. Where
 // only a tensor or two are missing, PublishedLayer::open names them.
-Result<void> check_size(const io::WeightFile& source, const std::vector<LayerSpec>& specs) {
+Result<void> check_size(const io::WeightFile& source, std::span<const LayerSpec> specs) {
   constexpr uint64_t kFarTooMany = 4;
   uint64_t wanted = 0;
   for (const LayerSpec& spec : specs) wanted += static_cast<uint64_t>(spec.n * spec.k);
@@ -89,14 +90,15 @@ Result<void> check_size(const io::WeightFile& source, const std::vector<LayerSpe
 // The mean squares of a layer's inputs, as far as its norm tells: what it puts out has the mean
 // beta and the deviation gamma. Empty where the input is not that of a norm.
 Result<std::vector<float>> input_importance(const io::WeightFile& source,
-                                            const std::vector<LayerSpec>& specs,
+                                            std::span<const LayerSpec> specs,
                                             const LayerSpec& spec) {
   std::vector<float> squares;
   const auto norm = std::ranges::find(specs, spec.norm, &LayerSpec::name);
   if (norm == specs.end()) return squares;
   QT_TRY(const DenseLayer layer, read_layer(source, *norm));
   for (size_t i = 0; i < layer.weight.size(); ++i) {
-    squares.push_back(layer.weight[i] * layer.weight[i] + layer.bias[i] * layer.bias[i]);
+    const float beta = layer.bias.empty() ? 0.0f : layer.bias[i];
+    squares.push_back(layer.weight[i] * layer.weight[i] + beta * beta);
   }
   return squares;
 }
@@ -107,9 +109,8 @@ int64_t aligned(int64_t bytes) {
 
 }  // namespace
 
-Result<PackedModel> pack_model(const io::WeightFile& source, const Config& config,
+Result<PackedModel> pack_model(const io::WeightFile& source, std::span<const LayerSpec> specs,
                                Precision precision, Plan plan, ThreadPool& pool) {
-  const std::vector<LayerSpec> specs = layer_specs(config);
   QT_TRY_VOID(check_size(source, specs));
   const auto format_of = [&](const LayerSpec& spec) {
     return is_matrix(spec.kind) ? plan.at(spec.name).format : WeightFormat::kF32;
@@ -144,4 +145,4 @@ Result<PackedModel> pack_model(const io::WeightFile& source, const Config& confi
   return model;
 }
 
-}  // namespace quintet::whisper
+}  // namespace quintet::weights
