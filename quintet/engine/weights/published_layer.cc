@@ -70,8 +70,12 @@ void PublishedLayer::Part::read_rows(int64_t first, int64_t count, int64_t colum
                                      float* to) const {
   const int64_t at_once = interleaved_head == 0 ? count : 1;
   for (int64_t i = 0; i < count; i += at_once) {
-    io::to_f32(weight.dtype, bytes_of_rows(weight, columns, file_row(first + i), at_once),
-               to + i * columns);
+    const int64_t row = file_row(first + i);
+    if (blocks) {
+      io::block_rows_to_f32(*blocks, row, at_once, to + i * columns);
+    } else {
+      io::to_f32(weight.dtype, bytes_of_rows(weight, columns, row, at_once), to + i * columns);
+    }
   }
   if (scales.empty()) return;
   for (int64_t i = 0; i < count; ++i) {
@@ -106,6 +110,19 @@ Result<std::vector<PublishedLayer::Part>> PublishedLayer::open_ct2(const io::Wei
   return parts;
 }
 
+Result<void> PublishedLayer::open_weight(const io::WeightFile& file, const std::string& name,
+                                         const Shape& shape, Part& part) {
+  if (file.layouts.contains(name)) {
+    QT_TRY(part.blocks, io::block_tensor(file, name));
+    if (part.blocks && part.blocks->shape == shape) return {};
+    return Error(Code::kCorrupt, "tensor " + name + " has another shape or layout, " +
+                                     file.layouts.at(name) + ", than the configuration asks for, " +
+                                     shape_string(shape));
+  }
+  QT_TRY(part.weight, require(find_with_or_without_prefix(file, name), name, shape));
+  return {};
+}
+
 Result<std::vector<PublishedLayer::Part>> PublishedLayer::open_parts(
     const io::WeightFile& file, const LayerSpec& spec,
     const std::vector<PublishedPart>& published) {
@@ -116,8 +133,7 @@ Result<std::vector<PublishedLayer::Part>> PublishedLayer::open_parts(
                  .interleaved_head = from.interleaved_head};
     const int64_t tensor_rows = from.tensor_rows != 0 ? from.tensor_rows : part.rows;
     const std::string name = spec.kind == LayerKind::kTable ? from.stem : from.stem + ".weight";
-    QT_TRY(part.weight, require(find_with_or_without_prefix(file, name), name,
-                                published_shape(spec, tensor_rows)));
+    QT_TRY_VOID(open_weight(file, name, published_shape(spec, tensor_rows), part));
     const std::string bias = from.stem + ".bias";
     const TensorRef* tensor = find_with_or_without_prefix(file, bias);
     // Whisper's key projections have no bias: it would shift all scores of a query alike.
@@ -176,7 +192,8 @@ std::vector<float> PublishedLayer::bias() const {
 
 void PublishedLayer::release_rows(int64_t first, int64_t count) const {
   for_each_part(first, count, [&](const Part& part, int64_t row, int64_t rows, int64_t) {
-    if (part.interleaved_head != 0) return;  // Rows of a head are read by more than one thread.
+    // Rows of a head are read by more than one thread, and blocks are small anyway.
+    if (part.interleaved_head != 0 || part.blocks) return;
     file_->release(bytes_of_rows(part.weight, columns_, part.first_row + row, rows));
   });
 }

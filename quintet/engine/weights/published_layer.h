@@ -7,6 +7,7 @@
 
 #include "quintet/core/result.h"
 #include "quintet/engine/weights/layer_spec.h"
+#include "quintet/io/formats/gguf_blocks.h"
 #include "quintet/io/formats/weight_file.h"
 
 namespace quintet::weights {
@@ -32,6 +33,7 @@ class PublishedLayer {
   // Rows of the layer that stand in one tensor of the file.
   struct Part {
     TensorRef weight = {};
+    std::optional<io::BlockTensor> blocks = {};  // The weight, where it is quantised in blocks.
     int64_t rows = 0;
     int64_t first_row = 0;  // In the tensor.
     int64_t interleaved_head = 0;
@@ -46,6 +48,9 @@ class PublishedLayer {
   static Result<std::vector<Part>> open_ct2(const io::WeightFile& file, const LayerSpec& spec);
   static Result<std::vector<Part>> open_parts(const io::WeightFile& file, const LayerSpec& spec,
                                               const std::vector<PublishedPart>& published);
+
+  static Result<void> open_weight(const io::WeightFile& file, const std::string& name,
+                                  const Shape& shape, Part& part);
 
   template <typename Visit>
   void for_each_part(int64_t first, int64_t count, Visit&& visit) const;
