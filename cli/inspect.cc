@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -7,6 +8,8 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "quintet/io/catalogue/store.h"
+#include "quintet/io/formats/gguf_blocks.h"
+#include "quintet/io/formats/tensor_table.h"
 #include "quintet/io/formats/weight_file.h"
 
 namespace quintet::cli {
@@ -17,12 +20,28 @@ using json = nlohmann::ordered_json;
 // Longer values (configuration, tokenizer) are shown by their length.
 constexpr size_t kLongestValue = 200;
 
+// Type and shape of a tensor's values, where they are known, else of its bytes.
+struct Described {
+  std::string type;
+  Shape shape;
+};
+
+Described describe(const io::WeightFile& file, const std::string& name) {
+  const auto blocks = io::block_tensor(file, name);
+  if (blocks && *blocks) {
+    return {std::string(io::block_format_info((*blocks)->format).name), (*blocks)->shape};
+  }
+  const TensorRef& tensor = *file.find(name);
+  return {std::string(dtype_name(tensor.dtype)), tensor.shape};
+}
+
 json to_json(const std::filesystem::path& path, const io::WeightFile& file) {
   json tensors = json::array();
   for (const auto& [name, tensor] : file.tensors) {
+    const Described described = describe(file, name);
     tensors.push_back({{"name", name},
-                       {"dtype", dtype_name(tensor.dtype)},
-                       {"shape", tensor.shape},
+                       {"dtype", described.type},
+                       {"shape", described.shape},
                        {"bytes", tensor.bytes.size()}});
   }
   return {{"path", path.string()},
@@ -30,6 +49,13 @@ json to_json(const std::filesystem::path& path, const io::WeightFile& file) {
           {"bytes", file.file_bytes()},
           {"metadata", file.metadata},
           {"tensors", std::move(tensors)}};
+}
+
+// On one line, whatever a file brings: control characters only as escapes.
+std::string printable(const std::string& text) {
+  const bool plain = std::ranges::none_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return plain ? text : io::in_quotes(text);
 }
 
 std::string text_of(const json& object, const char* key) {
@@ -63,21 +89,24 @@ void print_metadata(const io::WeightFile& file) {
       }
     }
     const bool shown = value.size() <= kLongestValue;
-    std::cout << "  " << key << ": "
-              << (shown ? value : "(" + std::to_string(value.size()) + " bytes)") << "\n";
+    std::cout << "  " << printable(key) << ": "
+              << (shown ? printable(value) : "(" + std::to_string(value.size()) + " bytes)")
+              << "\n";
   }
 }
 
 void print(const std::filesystem::path& path, const io::WeightFile& file) {
   int64_t elements = 0;
-  for (const auto& [name, tensor] : file.tensors) elements += element_count(tensor.shape);
+  for (const auto& [name, tensor] : file.tensors) {
+    elements += element_count(describe(file, name).shape);
+  }
   std::cout << path.string() << ": " << file.format << ", " << human_bytes(file.file_bytes())
             << ", " << file.tensors.size() << " tensors, " << elements << " elements\n";
   print_metadata(file);
   for (const auto& [name, tensor] : file.tensors) {
-    std::printf("  %-52s %-5s %-24s %s\n", name.c_str(),
-                std::string(dtype_name(tensor.dtype)).c_str(), shape_string(tensor.shape).c_str(),
-                human_bytes(tensor.bytes.size()).c_str());
+    const Described described = describe(file, name);
+    std::printf("  %-52s %-5s %-24s %s\n", printable(name).c_str(), described.type.c_str(),
+                shape_string(described.shape).c_str(), human_bytes(tensor.bytes.size()).c_str());
   }
 }
 

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "quintet/io/formats/byte_cursor.h"
+
 namespace quintet::io {
 namespace {
 
@@ -18,49 +20,19 @@ constexpr uint32_t kMaxPlausibleVersion = 255;
 constexpr std::array<DType, 6> kTypes = {DType::kF32, DType::kI8,  DType::kI16,
                                          DType::kI32, DType::kF16, DType::kBF16};
 
-// Walks through the bytes of a file and stops at its end.
-class Cursor {
- public:
-  explicit Cursor(std::span<const std::byte> bytes) : rest_(bytes), size_(bytes.size()) {}
-
-  size_t position() const { return size_ - rest_.size(); }
-  size_t left() const { return rest_.size(); }
-
-  Result<std::span<const std::byte>> take(uint64_t count) {
-    if (count > rest_.size()) {
-      return Error(Code::kCorrupt, "is cut: " + std::to_string(count) + " bytes expected at byte " +
-                                       std::to_string(position()) + ", " +
-                                       std::to_string(rest_.size()) + " are there");
-    }
-    const std::span<const std::byte> taken = rest_.first(count);
-    rest_ = rest_.subspan(count);
-    return taken;
+// A length of 16 bits that counts the NUL at the end, and the bytes.
+Result<std::string> read_text(ByteCursor& in) {
+  QT_TRY(const uint16_t length, in.number<uint16_t>());
+  QT_TRY(const std::span<const std::byte> bytes, in.take(length));
+  const std::string_view all = as_text(bytes);
+  if (all.empty() || all.find('\0') != all.size() - 1) {
+    return Error(Code::kCorrupt, "the name that ends at byte " + std::to_string(in.position()) +
+                                     " does not end with its only NUL");
   }
+  return std::string(all.substr(0, all.size() - 1));
+}
 
-  template <typename T>
-  Result<T> number() {
-    QT_TRY(const std::span<const std::byte> bytes, take(sizeof(T)));
-    return load_le<T>(bytes, 0);
-  }
-
-  // A length of 16 bits that counts the NUL at the end, and the bytes.
-  Result<std::string> text() {
-    QT_TRY(const uint16_t length, number<uint16_t>());
-    QT_TRY(const std::span<const std::byte> bytes, take(length));
-    const std::string_view all = as_text(bytes);
-    if (all.empty() || all.find('\0') != all.size() - 1) {
-      return Error(Code::kCorrupt, "the name that ends at byte " + std::to_string(position()) +
-                                       " does not end with its only NUL");
-    }
-    return std::string(all.substr(0, all.size() - 1));
-  }
-
- private:
-  std::span<const std::byte> rest_;
-  size_t size_;
-};
-
-Result<TensorRef> read_variable(Cursor& in) {
+Result<TensorRef> read_variable(ByteCursor& in) {
   QT_TRY(const uint8_t rank, in.number<uint8_t>());
   if (rank > kMaxRank) {
     return Error(Code::kCorrupt, "has " + std::to_string(rank) + " dimensions");
@@ -92,11 +64,11 @@ Result<void> add(WeightFile& out, std::string name, const TensorRef& tensor) {
   return {};
 }
 
-Result<void> read_aliases(Cursor& in, WeightFile& out) {
+Result<void> read_aliases(ByteCursor& in, WeightFile& out) {
   QT_TRY(const uint32_t count, in.number<uint32_t>());
   for (uint32_t i = 0; i < count; ++i) {
-    QT_TRY(std::string alias, in.text());
-    QT_TRY(const std::string name, in.text());
+    QT_TRY(std::string alias, read_text(in));
+    QT_TRY(const std::string name, read_text(in));
     const TensorRef* tensor = out.find(name);
     if (tensor == nullptr) {
       return Error(Code::kCorrupt, "alias " + in_quotes(alias) + " names " + in_quotes(name) +
@@ -108,7 +80,7 @@ Result<void> read_aliases(Cursor& in, WeightFile& out) {
 }
 
 Result<WeightFile> parse(std::span<const std::byte> bytes) {
-  Cursor in(bytes);
+  ByteCursor in(bytes);
   QT_TRY(const uint32_t version, in.number<uint32_t>());
   if (version < kOldestVersion || version > kVersion) {
     return Error(Code::kUnsupported, "CTranslate2 binary version " + std::to_string(version) +
@@ -117,12 +89,12 @@ Result<WeightFile> parse(std::span<const std::byte> bytes) {
   WeightFile out;
   out.format = "ct2";
   out.metadata["binary_version"] = std::to_string(version);
-  QT_TRY(out.metadata["spec_name"], in.text());
+  QT_TRY(out.metadata["spec_name"], read_text(in));
   QT_TRY(const uint32_t revision, in.number<uint32_t>());
   out.metadata["spec_revision"] = std::to_string(revision);
   QT_TRY(const uint32_t count, in.number<uint32_t>());
   for (uint32_t i = 0; i < count; ++i) {
-    QT_TRY(std::string name, in.text());
+    QT_TRY(std::string name, read_text(in));
     QT_TRY(const TensorRef tensor, read_variable(in).with("tensor " + in_quotes(name)));
     QT_TRY_VOID(add(out, std::move(name), tensor));
   }

@@ -5,12 +5,14 @@
 #include <cstring>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
 
 #include "quintet/core/check.h"
 #include "quintet/io/formats/ct2.h"
+#include "quintet/io/formats/gguf.h"
 #include "quintet/io/formats/packed.h"
 #include "quintet/io/formats/safetensors.h"
 #include "quintet/io/formats/tensor_table.h"
@@ -42,10 +44,49 @@ std::string known_names() {
   return names;
 }
 
+// Whether a file is one of several that its first part finds.
+bool is_later_part(std::string_view name, std::string_view ending) {
+  constexpr std::string_view kForm = "-00001-of-00001";  // Any digits.
+  if (name.size() < kForm.size() + ending.size()) return false;
+  const std::string_view part = name.substr(name.size() - ending.size() - kForm.size());
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    const bool is_digit = part[i] >= '0' && part[i] <= '9';
+    if (kForm[i] >= '0' && kForm[i] <= '9' ? !is_digit : part[i] != kForm[i]) return false;
+  }
+  constexpr std::string_view kFirst = "-00001-";
+  return !part.starts_with(kFirst);
+}
+
+// The file in a folder whose name ends so, later parts aside; nullopt where there is none.
+Result<std::optional<std::filesystem::path>> only_file_with(const std::filesystem::path& folder,
+                                                            std::string_view ending) {
+  std::vector<std::filesystem::path> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.ends_with(ending) && !is_later_part(name, ending)) found.push_back(entry->path());
+  }
+  if (error) return Error(Code::kIo, folder.string() + ": cannot be listed: " + error.message());
+  std::ranges::sort(found);
+  if (found.size() > 1) {
+    return Error(Code::kInvalidArgument,
+                 folder.string() + ": has " + in_quotes(found[0].filename().string()) + " and " +
+                     in_quotes(found[1].filename().string()) + "; name the file that is meant");
+  }
+  return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
 Result<std::filesystem::path> find_in_folder(const std::filesystem::path& folder) {
   for (const Format& format : kFormats) {
+    const std::string_view name = format.file_name;
+    if (name.starts_with('*')) {
+      QT_TRY(auto only, only_file_with(folder, name.substr(1)));
+      if (only) return *std::move(only);
+      continue;
+    }
     std::error_code ignored;
-    std::filesystem::path path = folder / format.file_name;
+    std::filesystem::path path = folder / name;
     if (std::filesystem::exists(path, ignored)) return path;
   }
   return Error(Code::kNotFound,

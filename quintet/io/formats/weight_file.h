@@ -22,13 +22,13 @@ namespace quintet::io {
 // Tensors lie inside the mapped files (several where the model is sharded): no bytes are copied.
 // Copies share the mappings, and the tensors are valid while one of the copies lives.
 struct WeightFile {
-  std::string format;  // "packed", "safetensors" or "ct2".
+  std::string format;  // "packed", "safetensors", "ct2" or "gguf".
   std::map<std::string, TensorRef, std::less<>> tensors;
   // What the file says about itself: "__metadata__" of safetensors, "spec_name", "spec_revision"
-  // and "binary_version" of ct2, free strings in packed files.
+  // and "binary_version" of ct2, free strings in packed files, scalars and short lists of gguf.
   std::map<std::string, std::string, std::less<>> metadata;
-  // Packed files only: how the bytes of a tensor are arranged where they are not row-major. Such a
-  // tensor has dtype U8 and shape [bytes]; the string also carries its logical shape.
+  // Packed and gguf files: how the bytes of a tensor are arranged where they are not row-major.
+  // Such a tensor has dtype U8 and shape [bytes]; the string also carries its logical shape.
   std::map<std::string, std::string, std::less<>> layouts;
   std::vector<std::shared_ptr<const MappedFile>> files;
 
@@ -49,8 +49,8 @@ struct WeightFile {
 
 // Reads the weights of a model. In a folder the file names of formats.inc are looked for, in that
 // order; a file is recognised by its first bytes and its name.
-// Errors: kNotFound, kIo; kUnsupported if no format knows the file; kCorrupt if it contradicts
-// itself.
+// Errors: kNotFound, kIo; kInvalidArgument where several files of a folder could be meant;
+// kUnsupported if no format knows the file; kCorrupt if it contradicts itself.
 Result<WeightFile> read_weights(const std::filesystem::path& file_or_folder);
 
 // The elements as float32; stored integers keep their value, booleans give 0 and 1. The bytes need
