@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <unordered_map>
+#include <utility>
 
 #include "quintet/io/formats/tensor_table.h"
 #include "quintet/io/tokenizers/bpe_tables.h"
@@ -14,6 +15,10 @@ namespace {
 // space leaves its last character to the word behind it. Source: Radford et al. 2019.
 constexpr std::string_view kGpt2Pattern =
     R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+// Added tokens in use are shorter than 100 bytes.
+constexpr size_t kMaxNormalizedToken = size_t{64} << 10;
+constexpr size_t kMaxNormalizedBytes = size_t{64} << 20;
 
 using OwnedArrays = BpeArrays<OwnedArray>;
 
@@ -38,7 +43,7 @@ class Contents {
   bool knows(int32_t id) const {
     return id >= 0 && static_cast<size_t>(id) < flags_.size() && flags_[static_cast<size_t>(id)];
   }
-  void set_special(int32_t id) { flags_[static_cast<size_t>(id)] |= kSpecial; }
+  void set(int32_t id, TokenFlag flag) { flags_[static_cast<size_t>(id)] |= flag; }
   int32_t ids() const { return static_cast<int32_t>(bytes_.size()); }
 
   Result<void> write(std::span<const AddedToken> added, OwnedArrays& out) {
@@ -78,11 +83,13 @@ Result<void> add_tokens(const BpeDefinition& definition, OwnedArrays& out) {
     if (contents.knows(id))
       return Error(Code::kCorrupt, "id " + std::to_string(id) + " belongs to two tokens, one is " +
                                        in_quotes(token));
-    QT_TRY_VOID(contents.add(token, id, bytes_from_alphabet(token).value_or(token)));
+    std::string bytes = definition.byte_level ? bytes_from_alphabet(token).value_or(token) : token;
+    QT_TRY_VOID(contents.add(token, id, std::move(bytes)));
+    contents.set(id, kMergeable);
   }
   for (const AddedToken& token : definition.added_tokens) {
     QT_TRY_VOID(contents.add(token.content, token.id, token.content));
-    if (token.special) contents.set_special(token.id);
+    if (token.special) contents.set(token.id, kSpecial);
   }
   return contents.write(definition.added_tokens, out);
 }
@@ -122,13 +129,22 @@ Result<std::vector<Merge>> resolve_merges(const BpeDefinition& definition, const
   return merges;
 }
 
+// How the vocabulary writes the token of one byte.
+std::string byte_token(int byte, bool byte_level) {
+  if (byte_level) return bytes_to_alphabet(std::string(1, static_cast<char>(byte)));
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto b = static_cast<size_t>(byte);
+  return {'<', '0', 'x', kDigits[b / 16], kDigits[b % 16], '>'};
+}
+
 Result<void> add_merges(const BpeDefinition& definition, OwnedArrays& out, BpeSettings& settings) {
   QT_TRY(const Ids ids, vocabulary_ids(definition));
   QT_TRY(const std::vector<Merge> merges, resolve_merges(definition, ids));
   out.merges = build_merge_table(merges, static_cast<int32_t>(out.token_flags.size()));
   for (int byte = 0; byte < 256; ++byte) {
-    const auto found = ids.find(bytes_to_alphabet(std::string(1, static_cast<char>(byte))));
-    out.merges.byte_ids.push_back(found == ids.end() ? -1 : found->second);
+    const auto found = ids.find(byte_token(byte, definition.byte_level));
+    const bool used = definition.byte_level || definition.byte_fallback;
+    out.merges.byte_ids.push_back(found == ids.end() || !used ? -1 : found->second);
   }
   if (definition.unknown_token.empty()) return {};
   const auto found = ids.find(definition.unknown_token);
@@ -139,19 +155,30 @@ Result<void> add_merges(const BpeDefinition& definition, OwnedArrays& out, BpeSe
   return {};
 }
 
-void add_trees(const BpeDefinition& definition, OwnedArrays& out) {
+Result<void> add_trees(const BpeDefinition& definition, OwnedArrays& out) {
+  QT_TRY(const TextNormalizer normalizer, TextNormalizer::compile(definition.normalizers));
   std::vector<AddedToken> given;
   std::vector<AddedToken> normalized;
+  size_t total = 0;
   for (const AddedToken& token : definition.added_tokens) {
     if (!token.normalized) {
       given.push_back(token);
       continue;
     }
+    if (token.content.size() > kMaxNormalizedToken)
+      return Error(Code::kExhausted, "an added token has " + std::to_string(token.content.size()) +
+                                         " bytes; at most " +
+                                         std::to_string(kMaxNormalizedToken) +
+                                         " are recognised in normalised text");
     normalized.push_back(token);
-    normalized.back().content = normalize_valid_parts(token.content, definition.normalizers);
+    normalized.back().content = normalizer.normalized(token.content);
+    total += normalized.back().content.size();
+    if (total > kMaxNormalizedBytes)
+      return Error(Code::kExhausted, "the added tokens together exceed 64 MiB");
   }
   out.given = build_added_token_tree(given);
   out.normalized = build_added_token_tree(normalized);
+  return {};
 }
 
 }  // namespace
@@ -161,15 +188,18 @@ Result<BpeTables> build_bpe_tables(const BpeDefinition& definition) {
   BpeTables tables;
   QT_TRY_VOID(add_tokens(definition, *owned));
   QT_TRY_VOID(add_merges(definition, *owned, tables.settings));
-  add_trees(definition, *owned);
-  tables.settings.ignore_merges = definition.ignore_merges;
-  tables.settings.normalizers = definition.normalizers;
-  tables.settings.splits = definition.splits;
-  if (definition.add_prefix_space) {
-    tables.settings.prefix_space_at = static_cast<int32_t>(definition.splits.size());
-  }
-  if (definition.gpt2_split) tables.settings.splits.push_back({std::string(kGpt2Pattern), {}});
+  static_cast<BpeRules&>(tables.settings) = definition;
+  if (definition.gpt2_split)
+    tables.settings.pre_tokenizers.emplace_back(SplitRule{std::string(kGpt2Pattern), {}});
   QT_TRY_VOID(check_settings(tables.settings));
+  for (const auto* around : {&definition.before, &definition.after}) {
+    for (const int32_t id : *around) {
+      if (id < 0 || std::cmp_greater_equal(id, owned->token_flags.size()))
+        return Error(Code::kCorrupt, "the post-processor puts id " + std::to_string(id) +
+                                         " beside a text, which no token has");
+    }
+  }
+  QT_TRY_VOID(add_trees(definition, *owned));
   for_each_array([](const char*, const auto& from, auto& view) { view = from; }, *owned,
                  tables.arrays);
   tables.memory = owned;
