@@ -136,11 +136,14 @@ int32_t Decoder::fork(int32_t id) {
 
 void Decoder::release(int32_t id) {
   Sequence& s = sequence(id);
+  keep_whole_pages(s);
   for (const int32_t page : s.pages) cache_.drop(page);
   s = {};
 }
 
 void Decoder::forward(std::span<const decode::StepRow> rows, MatrixView<float> logits) {
+  // Not behind the pass: tokens that were run ahead may be taken back.
+  for (const decode::StepRow& row : rows) keep_whole_pages(sequence(row.sequence));
   logit_rows_.clear();
   if (states_.size() < logits.rows * config_.d_model) {
     states_ = AlignedArray<float>(logits.rows * config_.d_model);
@@ -155,7 +158,6 @@ void Decoder::forward(std::span<const decode::StepRow> rows, MatrixView<float> l
     rows = rows.subspan(chunk.size());
   }
   QT_CHECK_EQ(done, logits.rows);
-  if (reuse_prefixes_) keep_whole_pages();
 }
 
 // Gives each token its place in the cache, and neighbours of one sequence their group of queries.
@@ -184,17 +186,15 @@ void Decoder::place(std::span<const decode::StepRow> rows) {
   if (config_.sliding_window != 0) sliding_rope_.reserve(end);
 }
 
-void Decoder::keep_whole_pages() {
-  for (Sequence& s : sequences_) {
-    const std::span<const int32_t> tokens = s.tokens;
-    for (; (s.known_pages + 1) * KeyValuePages::kTokens <= std::ssize(tokens); ++s.known_pages) {
-      const auto at = static_cast<size_t>(s.known_pages * KeyValuePages::kTokens);
-      int32_t& page = s.pages[static_cast<size_t>(s.known_pages)];
-      const auto kept =
-          prefixes_.add(s.prefix, tokens.subspan(at, KeyValuePages::kTokens), page);
-      s.prefix = kept.node;
-      page = kept.page;
-    }
+void Decoder::keep_whole_pages(Sequence& s) {
+  if (!reuse_prefixes_) return;
+  const std::span<const int32_t> tokens = s.tokens;
+  for (; (s.known_pages + 1) * KeyValuePages::kTokens <= std::ssize(tokens); ++s.known_pages) {
+    const auto at = static_cast<size_t>(s.known_pages * KeyValuePages::kTokens);
+    int32_t& page = s.pages[static_cast<size_t>(s.known_pages)];
+    const auto kept = prefixes_.add(s.prefix, tokens.subspan(at, KeyValuePages::kTokens), page);
+    s.prefix = kept.node;
+    page = kept.page;
   }
 }
 
@@ -355,11 +355,19 @@ void Decoder::refine(int32_t id, int64_t count, std::span<float> logits) {
   const auto found =
       std::find_if(logit_rows_.rbegin(), logit_rows_.rend(),
                    [&](const Row& row) { return row.sequence == id; });
-  if (found == logit_rows_.rend() || !found->estimate) return;
-  const int64_t row = logit_rows_.rend() - found - 1;
+  if (found != logit_rows_.rend()) refine_row(logit_rows_.rend() - found - 1, count, logits);
+}
+
+void Decoder::refine_row(int64_t row, int64_t count, std::span<float> logits) {
+  Row& refined = logit_rows_[static_cast<size_t>(row)];
+  if (!refined.estimate) return;
   nn::refine_logits(weights_.head,
                     {states_.data() + row * config_.d_model, static_cast<size_t>(config_.d_model)},
-                    count, found->estimate_error, logits);
+                    count, refined.estimate_error, logits);
+}
+
+int64_t Decoder::most_tokens() const {
+  return std::min(config_.max_positions, cache_.max_pages() * KeyValuePages::kTokens);
 }
 
 trace::Work Decoder::attention_work() const {

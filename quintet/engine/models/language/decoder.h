@@ -49,12 +49,16 @@ class Decoder final : public decode::StepModel {
   // Forgets all but the first `count` tokens.
   void truncate(int32_t sequence, int64_t count);
   std::span<const int32_t> tokens(int32_t sequence) const;
+  // Longest sequence that context and cache allow.
+  int64_t most_tokens() const;
 
   int64_t vocabulary() const override { return config_.vocabulary; }
   int64_t max_tokens() const override { return config_.max_positions; }
   // REQUIRES: room for the rows (reserve), tokens of the vocabulary.
   void forward(std::span<const decode::StepRow> rows, MatrixView<float> logits) override;
   void refine(int32_t sequence, int64_t count, std::span<float> logits) override;
+  // The same for row `row` of the logits of the last pass.
+  void refine_row(int64_t row, int64_t count, std::span<float> logits);
   int32_t fork(int32_t sequence) override;
   void release(int32_t sequence) override;
 
@@ -88,7 +92,7 @@ class Decoder final : public decode::StepModel {
   int32_t add_sequence();
   Sequence& sequence(int32_t id);
   void place(std::span<const decode::StepRow> rows);
-  void keep_whole_pages();
+  void keep_whole_pages(Sequence& s);
   void run_placed(MatrixView<float> logits);
   void embed();
   void run_layers();
