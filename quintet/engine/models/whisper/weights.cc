@@ -73,7 +73,8 @@ class Binder {
           Error(Code::kCorrupt,
                 "tensor " + expected.name + " is " + std::string(dtype_name(tensor->dtype)) + " " +
                     shape_string(tensor->shape) + ", expected " +
-                    std::string(dtype_name(expected.dtype)) + " " + shape_string(expected.shape));
+                    std::string(dtype_name(expected.dtype)) + " " + shape_string(expected.shape) +
+                    "; convert the published model again");
     }
   }
 
