@@ -138,9 +138,9 @@ OutputHead stored_head(WeightFormat format, int64_t n, int64_t k,
 }
 
 void pack_head_panel(WeightFormat format, int64_t panel, MatrixView<const float> w,
-                     const float* importance, std::span<std::byte* const> data) {
-  if (format != WeightFormat::kI8) return pack_panel(format, panel, w, importance, data);
-  pack_panel(kCoarse, panel, w, importance, data.first(1));
+                     const PackHints& hints, std::span<std::byte* const> data) {
+  if (format != WeightFormat::kI8) return pack_panel(format, panel, w, hints, data);
+  pack_panel(kCoarse, panel, w, hints, data.first(1));
   const int64_t first = panel * kernels::kPanelWidth;
   kernels::pack_row_weights(w, data[1] + first * kernels::row_weight_stride(w.cols),
                             reinterpret_cast<float*>(data[2]) + first);

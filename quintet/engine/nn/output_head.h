@@ -37,7 +37,7 @@ OutputHead stored_head(kernels::WeightFormat format, int64_t n, int64_t k,
                        std::span<const std::byte* const> data);
 // As pack_panel.
 void pack_head_panel(kernels::WeightFormat format, int64_t panel, MatrixView<const float> w,
-                     const float* importance, std::span<std::byte* const> data);
+                     const PackHints& hints, std::span<std::byte* const> data);
 
 // The embedding of a token, [D].
 void embed_token(const OutputHead& head, int64_t token, float* to);

@@ -32,7 +32,9 @@ class Packer {
   Packer(ThreadPool& pool, int64_t widest)
       : pool_(pool),
         lane_floats_((kPanelWidth + 1) * widest),
-        scratch_(pool.threads() * lane_floats_) {}
+        lane_grids_(kPanelWidth * ((widest + kernels::kInt4Group - 1) / kernels::kInt4Group)),
+        scratch_(pool.threads() * lane_floats_),
+        grids_(static_cast<size_t>(pool.threads() * lane_grids_)) {}
 
   // `importance`: of the layer's inputs, or empty.
   void pack(const PublishedLayer& source, const LayerSpec& spec, WeightFormat format,
@@ -44,7 +46,8 @@ class Packer {
       source.read_rows(0, spec.n, reinterpret_cast<float*>(to[0]));
     } else {
       pool_.parallel_for_lanes(kernels::panel_count(spec.n), [&](int64_t lane, int64_t panel) {
-        pack_panel(source, spec, format, panel, weights, scratch_.data() + lane * lane_floats_, to);
+        pack_panel(source, spec, format, panel, weights, scratch_.data() + lane * lane_floats_,
+                   grids_.data() + lane * lane_grids_, to);
       });
     }
     if (!bias.empty()) std::memcpy(to.back(), bias.data(), bias.size() * sizeof(float));
@@ -54,10 +57,11 @@ class Packer {
  private:
   static void pack_panel(const PublishedLayer& source, const LayerSpec& spec, WeightFormat format,
                          int64_t panel, const float* importance, float* scratch,
-                         const std::vector<std::byte*>& to) {
+                         kernels::Int4Grid* grids, const std::vector<std::byte*>& to) {
     const int64_t first = panel * kPanelWidth;
     const int64_t rows = std::min(kPanelWidth, spec.n - first);
     source.read_rows(first, rows, scratch);
+    const bool has_grids = spec.query_rows == 0 && source.read_int4_grids(first, rows, grids);
     source.release_rows(first, rows);
     if (spec.kind == LayerKind::kConv) {
       make_time_major(scratch, rows, spec.k / 3, scratch + kPanelWidth * spec.k);
@@ -65,12 +69,15 @@ class Packer {
     const int64_t queries = std::clamp<int64_t>(spec.query_rows - first, 0, rows);
     for (int64_t i = 0; i < queries * spec.k; ++i) scratch[i] *= spec.query_scale;
     const auto pack = spec.kind == LayerKind::kEmbedding ? nn::pack_head_panel : nn::pack_panel;
-    pack(format, panel, matrix(static_cast<const float*>(scratch), rows, spec.k), importance, to);
+    pack(format, panel, matrix(static_cast<const float*>(scratch), rows, spec.k),
+         {importance, has_grids ? grids : nullptr}, to);
   }
 
   ThreadPool& pool_;
   int64_t lane_floats_;
+  int64_t lane_grids_;
   AlignedArray<float> scratch_;
+  std::vector<kernels::Int4Grid> grids_;
 };
 
 // A few lines of JSON can claim terabytes, which must be refused before memory is asked for. Where

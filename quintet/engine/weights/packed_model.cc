@@ -90,7 +90,7 @@ void Binder::check(const nn::StoredTensor& expected, const TensorRef* tensor) {
                    "tensor " + expected.name + " is " + std::string(dtype_name(tensor->dtype)) +
                        " " + shape_string(tensor->shape) + ", expected " +
                        std::string(dtype_name(expected.dtype)) + " " +
-                       shape_string(expected.shape));
+                       shape_string(expected.shape) + "; convert the published model again");
   }
 }
 

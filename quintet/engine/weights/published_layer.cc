@@ -84,6 +84,17 @@ void PublishedLayer::Part::read_rows(int64_t first, int64_t count, int64_t colum
   }
 }
 
+bool PublishedLayer::Part::read_int4_grids(int64_t first, int64_t count, int64_t columns,
+                                           kernels::Int4Grid* to) const {
+  if (!blocks) return false;
+  const int64_t groups = (columns + kernels::kInt4Group - 1) / kernels::kInt4Group;
+  const int64_t at_once = interleaved_head == 0 ? count : 1;
+  for (int64_t i = 0; i < count; i += at_once) {
+    if (!io::block_int4_grids(*blocks, file_row(first + i), at_once, to + i * groups)) return false;
+  }
+  return true;
+}
+
 PublishedLayer::PublishedLayer(const io::WeightFile& file, const LayerSpec& spec,
                                std::vector<Part> parts)
     : file_(&file),
@@ -174,6 +185,15 @@ void PublishedLayer::read_rows(int64_t first, int64_t count, float* to) const {
   });
   if (offset_ == 0) return;
   for (int64_t i = 0; i < count * columns_; ++i) to[i] += offset_;
+}
+
+bool PublishedLayer::read_int4_grids(int64_t first, int64_t count, kernels::Int4Grid* to) const {
+  const int64_t groups = (columns_ + kernels::kInt4Group - 1) / kernels::kInt4Group;
+  bool all = offset_ == 0;
+  for_each_part(first, count, [&](const Part& part, int64_t row, int64_t rows, int64_t done) {
+    all = all && part.read_int4_grids(row, rows, columns_, to + done * groups);
+  });
+  return all;
 }
 
 std::vector<float> PublishedLayer::bias() const {

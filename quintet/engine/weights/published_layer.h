@@ -23,6 +23,10 @@ class PublishedLayer {
   // Shapes: to [count, k] (convolutions: [count, channels, 3] as published).
   void read_rows(int64_t first, int64_t count, float* to) const;
 
+  // Where the rows are 4-bit codes already: their grids, [count, ceil(k / 32)]; false, and nothing
+  // written, where they are not.
+  bool read_int4_grids(int64_t first, int64_t count, kernels::Int4Grid* to) const;
+
   // Bias [n], zero where the file has none; norms: beta. Empty for tables and embeddings.
   std::vector<float> bias() const;
 
@@ -42,6 +46,8 @@ class PublishedLayer {
 
     int64_t file_row(int64_t row) const;
     void read_rows(int64_t first, int64_t count, int64_t columns, float* to) const;
+    bool read_int4_grids(int64_t first, int64_t count, int64_t columns,
+                         kernels::Int4Grid* to) const;
   };
 
   PublishedLayer(const io::WeightFile& file, const LayerSpec& spec, std::vector<Part> parts);
