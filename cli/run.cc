@@ -32,7 +32,7 @@ Result<std::string> read_prompt(const Flags& flags) {
 Result<std::vector<int32_t>> prompt_tokens(const TextModel& model, const Flags& flags) {
   QT_TRY(const std::string prompt, read_prompt(flags));
   if (flags.raw) return model.encode(prompt);
-  std::vector<io::ChatMessage> messages;
+  std::vector<ChatMessage> messages;
   if (!flags.system.empty()) messages.push_back({"system", flags.system});
   messages.push_back({"user", prompt});
   return model.chat_prompt(messages);

@@ -49,6 +49,12 @@ struct Generation {
   Timings timings;
 };
 
+// One turn of a conversation.
+struct ChatMessage {
+  std::string role;  // "system", "user" or "assistant".
+  std::string content;
+};
+
 struct GenerateRequest {
   std::vector<int32_t> prompt;
   GenerateOptions options = {};

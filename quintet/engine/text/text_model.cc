@@ -8,6 +8,7 @@
 #include "quintet/engine/stopwatch.h"
 #include "quintet/engine/text/generation_loop.h"
 #include "quintet/io/catalogue/store.h"
+#include "quintet/io/templates/chat_template.h"
 
 namespace quintet {
 namespace {
@@ -74,7 +75,7 @@ Result<std::vector<int32_t>> TextModel::encode(std::string_view text) const {
 }
 
 Result<std::vector<int32_t>> TextModel::chat_prompt(
-    std::span<const io::ChatMessage> messages) const {
+    std::span<const ChatMessage> messages) const {
   if (!has_chat_template() || !impl_->model->tokenizer) {
     return Error(Code::kUnsupported, "the model has no chat template; give it the prompt as it is");
   }
@@ -84,7 +85,9 @@ Result<std::vector<int32_t>> TextModel::chat_prompt(
   };
   io::ChatOptions options = {.bos_token = text_of(begin_token())};
   if (!end_tokens().empty()) options.eos_token = text_of(end_tokens().front());
-  QT_TRY(const std::string text, io::render_chat(*impl_->chat_template, messages, options));
+  std::vector<io::ChatMessage> turns;
+  for (const ChatMessage& message : messages) turns.push_back({message.role, message.content});
+  QT_TRY(const std::string text, io::render_chat(*impl_->chat_template, turns, options));
   return impl_->model->tokenizer->encode(text);
 }
 

@@ -15,7 +15,6 @@
 #include "quintet/core/result.h"
 #include "quintet/engine/precision.h"
 #include "quintet/engine/text/generation.h"
-#include "quintet/io/templates/chat_template.h"
 
 namespace quintet {
 
@@ -53,7 +52,7 @@ class TextModel {
   Result<std::vector<int32_t>> encode(std::string_view text) const;
   // The tokens of a conversation, in the model's chat template, up to where the answer begins.
   // Errors also: kUnsupported where the model has no chat template; those of rendering it.
-  Result<std::vector<int32_t>> chat_prompt(std::span<const io::ChatMessage> messages) const;
+  Result<std::vector<int32_t>> chat_prompt(std::span<const ChatMessage> messages) const;
   std::string decode(std::span<const int32_t> tokens) const;
 
   // Results stand in the order of the requests, each with its own error.
