@@ -50,7 +50,9 @@ Result<Value> reverse_filter(Call& call) {
 
 Result<Value> join_filter(Call& call) {
   QT_TRY(const auto items, iterate(call.budget, call.self));
-  QT_TRY(const std::string separator, call.text(0, ""));
+  const Value none = Value::text("");
+  QT_TRY(const std::string separator,
+         to_text(call.budget, call.at[0] == nullptr ? none : *call.at[0]));
   QT_TRY(const ItemPath path, ItemPath::parse(call.at[1]));
   std::string out;
   for (size_t i = 0; i < items.size(); ++i) {
