@@ -10,8 +10,6 @@
 namespace quintet::io::templates {
 namespace {
 
-constexpr std::string_view kSpaces = " \t\n\r\v\f";
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name_character(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
