@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "quintet/core/check.h"
 #include "quintet/kernels/gemm/gemm_kernels.h"
@@ -55,6 +56,7 @@ const Int4Kernels& int4_kernels_base() {
   static constexpr Int4Kernels kKernels = {
       .name = "i4 base",
       .direct = {direct_base<1>, direct_base<2>, direct_base<3>, direct_base<4>},
+      .direct_rows = std::numeric_limits<int64_t>::max(),
       .unpack = nullptr,
       .part_channels = 0,
       .part_group_bytes = 0,
@@ -147,17 +149,20 @@ class Unpacked {
 
   void run(int64_t first_panel, int64_t last_panel) {
     const int64_t chunks = (product_.groups + kChunkGroups - 1) / kChunkGroups;
+    const std::byte* end = product_.w.panel(last_panel);
     for (int64_t panel = first_panel; panel < last_panel; ++panel) {
       for (int64_t row = 0; row < product_.x.rows; row += kBlockRows) {
         const int64_t rows = std::min(kBlockRows, product_.x.rows - row);
         for (int64_t chunk = 0; chunk < chunks; ++chunk) {
           const int64_t first = product_.groups * chunk / chunks;
           const int64_t last = product_.groups * (chunk + 1) / chunks;
+          const std::byte* blocks = product_.w.panel(panel) + first * kInt4BlockBytes;
           if (chunks > 1 || row == 0) {
-            kernels_.unpack(product_.w.panel(panel) + first * kInt4BlockBytes, last - first,
-                            lines_.data());
+            if (kernels_.unpack != nullptr) kernels_.unpack(blocks, last - first, lines_.data());
+            ahead_ = blocks + (last - first) * kInt4BlockBytes;
+            ahead_end_ = std::min(end, ahead_ + (last - first) * kInt4BlockBytes);
           }
-          multiply(panel, row, rows, first, last);
+          multiply(panel, row, rows, first, last, kernels_.unpack != nullptr ? lines_.data() : blocks);
         }
       }
     }
@@ -169,8 +174,11 @@ class Unpacked {
   static constexpr int64_t kBlockRows = 192;
   static constexpr int64_t kMostGroupBytes = 2560;  // Of all parts.
 
-  void multiply(int64_t panel, int64_t row, int64_t rows, int64_t first, int64_t last) {
+  void multiply(int64_t panel, int64_t row, int64_t rows, int64_t first, int64_t last, const std::byte* lines) {
     const int64_t groups = last - first;
+    const int64_t tiles = (rows + kernels_.part_rows - 1) / kernels_.part_rows * kPanelWidth /
+                          kernels_.part_channels;
+    const int64_t step = (kInt4BlockBytes / tiles + 63) / 64 * 64;
     for (int64_t part = 0; part * kernels_.part_channels < kPanelWidth; ++part) {
       const int64_t column = panel * kPanelWidth + part * kernels_.part_channels;
       if (column >= product_.w.n) break;
@@ -180,13 +188,15 @@ class Unpacked {
         const bool finish = last == product_.groups;
         kernels_.part[static_cast<size_t>(height - 1)](
             product_.rows(row + r, first),
-            {.lines = lines_.data() + part * groups * kernels_.part_group_bytes,
+            {.lines = lines + part * groups * kernels_.part_group_bytes,
+             .index = part,
              .groups = groups,
              .tile = tile,
              .resume = first > 0,
              .finish = finish,
-             .ahead = lines_.data(),
-             .ahead_step = 0});
+             .ahead = ahead_,
+             .ahead_step = ahead_ < ahead_end_ ? step : 0});
+        if (ahead_ < ahead_end_) ahead_ += step * groups;
         if (finish) product_.finish(tile, row + r, height, column, kernels_.part_channels);
         r += height;
       }
@@ -195,6 +205,8 @@ class Unpacked {
 
   const Int4Kernels& kernels_;
   const Product& product_;
+  const std::byte* ahead_ = nullptr;  // Weights that come next, to be asked for up to the end.
+  const std::byte* ahead_end_ = nullptr;
   alignas(64) std::array<std::byte, kChunkGroups * kMostGroupBytes> lines_;
   alignas(64) std::array<float, kBlockRows * kPanelWidth> tiles_;
 };
@@ -213,7 +225,7 @@ void gemm_i4(const QuantizedRows& x, const PackedWeights& w, const Epilogue& epi
                            y,
                            internal::gemm_kernels(WeightFormat::kF32, active_isa()).finish,
                            padded_depth(w.format, w.k) / kInt4Group};
-  if (kernels.unpack == nullptr || x.rows <= kInt4DirectRows) {
+  if (x.rows <= kernels.direct_rows) {
     return run_direct(kernels, product, first_panel, last_panel);
   }
   Unpacked(kernels, product).run(first_panel, last_panel);

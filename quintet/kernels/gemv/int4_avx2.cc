@@ -56,6 +56,8 @@
   QT_LOAD("192") ROWS(OP, "12") QT_LOAD("256") ROWS(OP, "16") QT_LOAD("320") ROWS(OP, "20") \
   QT_LOAD("384") ROWS(OP, "24") QT_LOAD("448") ROWS(OP, "28")
 
+#define QT_AHEAD(AT) "prefetcht1 " AT "(%[ahead])\n\tprefetcht1 " AT "+64(%[ahead])\n\t"
+
 #define QT_PART(NAME, EACH, ROWS, OP, START, FOLD, GROUP_BYTES) \
   void NAME(const Int4Rows& rows, const Int4Part& part) { \
     const int8_t* x = rows.x; \
@@ -75,8 +77,7 @@
         QT_QUADS(OP, ROWS) \
         QT_LOAD("512") \
         EACH(FOLD) \
-        "prefetcht1 (%[ahead])\n\tprefetcht1 64(%[ahead])\n\tprefetcht1 128(%[ahead])\n\t" \
-        "prefetcht1 192(%[ahead])\n\tprefetcht1 256(%[ahead])\n\t" \
+        QT_AHEAD("0") QT_AHEAD("128") QT_AHEAD("256") QT_AHEAD("384") QT_AHEAD("512") \
         "add %[step], %[ahead]\n\t" \
         "add $32, %[x]\n\t" \
         "add $4, %[g]\n\t" \
@@ -168,6 +169,7 @@ struct V {
 };
 
 #include "quintet/kernels/gemv/int4_kernel.inc"
+#include "quintet/kernels/gemv/int4_unpack.inc"
 
 QT_PARTS(part, QT_OP, QT_START, QT_FOLD, "640")
 
@@ -196,6 +198,7 @@ struct V : avx2::V {
 };
 
 #include "quintet/kernels/gemv/int4_kernel.inc"
+#include "quintet/kernels/gemv/int4_unpack.inc"
 
 QT_PARTS(part, QT_OP_VNNI, QT_START_VNNI, QT_FOLD_VNNI, "576")
 
@@ -209,6 +212,7 @@ const Int4Kernels& int4_kernels_avx2() {
   static constexpr Int4Kernels kKernels = {
       .name = "i4 avx2",
       .direct = {int4_direct<1, 4>, int4_direct<2, 2>, int4_direct<3, 1>, int4_direct<4, 1>},
+      .direct_rows = kInt4DirectRows,
       .unpack = int4_unpack,
       .part_channels = kPartChannels,
       .part_group_bytes = kPartGroupBytes,
@@ -222,6 +226,7 @@ const Int4Kernels& int4_kernels_avx_vnni() {
   static constexpr Int4Kernels kKernels = {
       .name = "i4 avx_vnni",
       .direct = {int4_direct<1, 4>, int4_direct<2, 2>, int4_direct<3, 1>, int4_direct<4, 1>},
+      .direct_rows = kInt4DirectRows,
       .unpack = int4_unpack,
       .part_channels = kPartChannels,
       .part_group_bytes = kPartGroupBytes,

@@ -1,7 +1,10 @@
-// As in gemm_avx512.cc, the loop over many rows is inline assembly with fixed registers, for a tile
-// of 6 rows and 32 channels:
-//     zmm0-11 integers and zmm12-23 floats, row by row    zmm24-25 weights, scales
-//     zmm26-27 words of x                                 zmm31 zero
+// As in gemm_avx512.cc, the loop over several rows is inline assembly with fixed registers, for a
+// tile of 6 rows and 32 channels:
+//     zmm0-11 integers and zmm12-23 floats, row by row    zmm24-25 weights of 8 inputs, of 4
+//     zmm26-27 weights of 4 inputs, scales                zmm28 word of x    zmm29 120 in each byte
+//     zmm30-31 zeros
+// Making bytes of the weights costs nothing: it takes other units than the products. (Doing it once
+// for many rows, to memory, was measured and gained nothing.)
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -27,61 +30,78 @@
 // two cycles: 84 % of the int8 peak instead of 88.)
 #define QT_START(ROW, SUM, A, B, C, D) \
   "vpslld $7, " SUM "%{1to16%}, %%zmm" B "\n\t" \
-  "vpsubd %%zmm" B ", %%zmm31, %%zmm" A "\n\tvmovdqa64 %%zmm" A ", %%zmm" B "\n\t"
+  "vpsubd %%zmm" B ", %%zmm28, %%zmm" A "\n\tvmovdqa64 %%zmm" A ", %%zmm" B "\n\t"
 #define QT_FOLD(ROW, SUM, A, B, C, D) \
   "vcvtdq2ps %%zmm" A ", %%zmm" A "\n\tvcvtdq2ps %%zmm" B ", %%zmm" B "\n\t" \
-  "vfmadd231ps %%zmm" A ", %%zmm24, %%zmm" C "\n\tvfmadd231ps %%zmm" B ", %%zmm25, %%zmm" D "\n\t"
+  "vfmadd231ps %%zmm" A ", %%zmm26, %%zmm" C "\n\tvfmadd231ps %%zmm" B ", %%zmm27, %%zmm" D "\n\t"
 #define QT_SCALE(ROW, SUM, A, B, C, D) \
   "vbroadcastss 4*" ROW "(%[w]), %%zmm24\n\t" \
   "vmulps %%zmm24, %%zmm" C ", %%zmm" C "\n\tvmulps %%zmm24, %%zmm" D ", %%zmm" D "\n\t"
 #define QT_KEEP(ROW, SUM, A, B, C, D) \
   "vmovups %%zmm" C ", 256*" ROW "(%[out])\n\tvmovups %%zmm" D ", 256*" ROW "+64(%[out])\n\t"
 
-#define QT_ROW(X, AT, A, B) \
-  "vpbroadcastd " AT ", %%zmm" X "\n\t" \
-  "vpdpbusd %%zmm" X ", %%zmm24, %%zmm" A "\n\tvpdpbusd %%zmm" X ", %%zmm25, %%zmm" B "\n\t"
-#define QT_ROWS_1(XO) QT_ROW("26", XO "(%[x])", "0", "1")
-#define QT_ROWS_2(XO) QT_ROWS_1(XO) QT_ROW("27", XO "(%[x],%[s])", "2", "3")
-#define QT_ROWS_3(XO) QT_ROWS_2(XO) QT_ROW("26", XO "(%[x],%[s],2)", "4", "5")
-#define QT_ROWS_4(XO) QT_ROWS_3(XO) QT_ROW("27", XO "(%[y])", "6", "7")
-#define QT_ROWS_5(XO) QT_ROWS_4(XO) QT_ROW("26", XO "(%[y],%[s])", "8", "9")
-#define QT_ROWS_6(XO) QT_ROWS_5(XO) QT_ROW("27", XO "(%[y],%[s],2)", "10", "11")
+#define QT_ROW(W, V, AT, A, B) \
+  "vpbroadcastd " AT ", %%zmm28\n\t" \
+  "vpdpbusd %%zmm28, %%zmm" W ", %%zmm" A "\n\tvpdpbusd %%zmm28, %%zmm" V ", %%zmm" B "\n\t"
+#define QT_ROWS_1(W, V, XO) QT_ROW(W, V, XO "(%[x])", "0", "1")
+#define QT_ROWS_2(W, V, XO) QT_ROWS_1(W, V, XO) QT_ROW(W, V, XO "(%[x],%[s])", "2", "3")
+#define QT_ROWS_3(W, V, XO) QT_ROWS_2(W, V, XO) QT_ROW(W, V, XO "(%[x],%[s],2)", "4", "5")
+#define QT_ROWS_4(W, V, XO) QT_ROWS_3(W, V, XO) QT_ROW(W, V, XO "(%[y])", "6", "7")
+#define QT_ROWS_5(W, V, XO) QT_ROWS_4(W, V, XO) QT_ROW(W, V, XO "(%[y],%[s])", "8", "9")
+#define QT_ROWS_6(W, V, XO) QT_ROWS_5(W, V, XO) QT_ROW(W, V, XO "(%[y],%[s],2)", "10", "11")
 
-#define QT_LOAD(WO) "vmovaps " WO "(%[w]), %%zmm24\n\tvmovaps " WO "+64(%[w]), %%zmm25\n\t"
-#define QT_QUADS(ROWS) \
-  QT_LOAD("0") ROWS("0") QT_LOAD("128") ROWS("4") QT_LOAD("256") ROWS("8") \
-  QT_LOAD("384") ROWS("12") QT_LOAD("512") ROWS("16") QT_LOAD("640") ROWS("20") \
-  QT_LOAD("768") ROWS("24") QT_LOAD("896") ROWS("28")
+// 8 q + zero of 4 inputs.
+#define QT_BYTES(SHIFT, FROM, TO, ZEROS) \
+  SHIFT ", %%zmm" FROM ", %%zmm" TO "\n\tvpandd %%zmm29, %%zmm" TO ", %%zmm" TO "\n\t" \
+  "vpaddb %%zmm" ZEROS ", %%zmm" TO ", %%zmm" TO "\n\t"
+#define QT_LINE(ROWS, WO, X0, X4) \
+  "vmovdqa64 192+" WO "(%[w],%[p],2), %%zmm24\n\t" \
+  "vmovdqa64 256+" WO "(%[w],%[p],2), %%zmm25\n\t" \
+  QT_BYTES("vpsllw $3", "24", "26", "30") QT_BYTES("vpsllw $3", "25", "27", "31") \
+  ROWS("26", "27", X0) \
+  QT_BYTES("vpsrlw $1", "24", "24", "30") QT_BYTES("vpsrlw $1", "25", "25", "31") \
+  ROWS("24", "25", X4)
+#define QT_LINES(ROWS) \
+  QT_LINE(ROWS, "0", "0", "4") QT_LINE(ROWS, "256", "8", "12") \
+  QT_LINE(ROWS, "512", "16", "20") QT_LINE(ROWS, "768", "24", "28")
+
+#define QT_AHEAD(AT) "prefetcht1 " AT "(%[ahead])\n\tprefetcht1 " AT "+64(%[ahead])\n\t"
 
 #define QT_PART(NAME, EACH, ROWS) \
   void NAME(const Int4Rows& rows, const Int4Part& part) { \
     const int8_t* x = rows.x; \
     const int32_t* g = rows.group_sums; \
     const std::byte* w = part.lines; \
+    const std::byte* constants = kConstants[static_cast<size_t>(part.index)].bytes.data(); \
     const std::byte* ahead = part.ahead; \
     int64_t left = part.groups; \
     const int8_t* y = x + 3 * rows.stride; \
     const int32_t* h = g + 3 * rows.group_stride; \
     __asm__ volatile( \
-        "vpxord %%zmm31, %%zmm31, %%zmm31\n\t" \
+        "vpbroadcastd 128(%[c]), %%zmm29\n\t" \
         EACH(QT_ZERO) \
         "cmpb $0, %[resume]\n\t" \
         "je 1f\n\t" \
         EACH(QT_RESUME) \
         ".p2align 5\n" \
         "1:\n\t" \
+        "vmovdqa64 128(%[w]), %%zmm31\n\t" \
+        "vpshufb (%[c]), %%zmm31, %%zmm30\n\t" \
+        "vpshufb 64(%[c]), %%zmm31, %%zmm31\n\t" \
+        "vpxord %%zmm28, %%zmm28, %%zmm28\n\t" \
         EACH(QT_START) \
-        QT_QUADS(ROWS) \
-        QT_LOAD("1024") \
+        QT_LINES(ROWS) \
+        "vmovdqa64 (%[w],%[p]), %%zmm27\n\t" \
+        "vpslld $16, %%zmm27, %%zmm26\n\t" \
+        "vpandd 132(%[c])%{1to16%}, %%zmm27, %%zmm27\n\t" \
         EACH(QT_FOLD) \
-        "prefetcht1 (%[ahead])\n\tprefetcht1 64(%[ahead])\n\tprefetcht1 128(%[ahead])\n\t" \
-        "prefetcht1 192(%[ahead])\n\tprefetcht1 256(%[ahead])\n\t" \
+        QT_AHEAD("0") QT_AHEAD("128") QT_AHEAD("256") QT_AHEAD("384") QT_AHEAD("512") \
         "add %[step], %[ahead]\n\t" \
         "add $32, %[x]\n\t" \
         "add $32, %[y]\n\t" \
         "add $4, %[g]\n\t" \
         "add $4, %[h]\n\t" \
-        "add $1152, %[w]\n\t" \
+        "add $1216, %[w]\n\t" \
         "dec %[left]\n\t" \
         "jnz 1b\n\t" \
         "cmpb $0, %[finish]\n\t" \
@@ -94,17 +114,36 @@
         : [x] "+r"(x), [y] "+r"(y), [g] "+r"(g), [h] "+r"(h), [w] "+r"(w), [left] "+r"(left), \
           [ahead] "+r"(ahead) \
         : [s] "r"(rows.stride), [t] "r"(4 * rows.group_stride), [step] "r"(part.ahead_step), \
-          [out] "r"(part.tile), [scales] "m"(rows.scales), [resume] "m"(part.resume), \
+          [p] "r"(64 * part.index), [c] "r"(constants), [out] "r"(part.tile), [scales] "m"(rows.scales), [resume] "m"(part.resume), \
           [finish] "m"(part.finish) \
         : "memory", "cc", "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", \
           "zmm9", "zmm10", "zmm11", "zmm12", "zmm13", "zmm14", "zmm15", "zmm16", "zmm17", "zmm18", \
           "zmm19", "zmm20", "zmm21", "zmm22", "zmm23", "zmm24", "zmm25", "zmm26", "zmm27", \
-          "zmm31"); \
+          "zmm28", "zmm29", "zmm30", "zmm31"); \
   }
 
 // clang-format on
 
 namespace quintet::kernels::internal {
+namespace {
+
+// Of one part: where the zeros of its two registers stand, each to be repeated in the four bytes of
+// its channel; 120 in each byte; the upper half of a word.
+struct alignas(64) Constants {
+  std::array<std::byte, 192> bytes;
+};
+constexpr Constants constants_of(int64_t part) {
+  Constants c{};
+  for (int64_t i = 0; i < 128; ++i) {
+    c.bytes[static_cast<size_t>(i)] = static_cast<std::byte>(i % 16 / 4 * 4 + 2 * part + i / 64);
+  }
+  for (size_t i = 128; i < 132; ++i) c.bytes[i] = std::byte{120};
+  c.bytes[134] = c.bytes[135] = std::byte{255};
+  return c;
+}
+constexpr std::array kConstants = {constants_of(0), constants_of(1)};
+
+}  // namespace
 
 QT_ISA_BEGIN(QT_TARGET_AVX512)
 
@@ -173,9 +212,10 @@ const Int4Kernels& int4_kernels_avx512() {
   static constexpr Int4Kernels kKernels = {
       .name = "i4 avx512",
       .direct = {int4_direct<1, 2>, int4_direct<2, 2>, int4_direct<3, 2>, int4_direct<4, 2>},
-      .unpack = int4_unpack,
-      .part_channels = kPartChannels,
-      .part_group_bytes = kPartGroupBytes,
+      .direct_rows = 1,
+      .unpack = nullptr,
+      .part_channels = 32,
+      .part_group_bytes = 0,
       .part_rows = 6,
       .part = {part_1, part_2, part_3, part_4, part_5, part_6}};
   return kKernels;

@@ -46,12 +46,13 @@ using Int4UnpackFn = void (*)(const std::byte* panel, int64_t groups, std::byte*
 
 // What a tile is about, beside its rows.
 struct Int4Part {
-  const std::byte* lines;  // Of one part.
+  const std::byte* lines;  // Of one part; the blocks of the panel where nothing is unpacked.
+  int64_t index;           // Which part of the panel.
   int64_t groups;          // > 0
   float* tile;             // Rows 64 floats apart.
   bool resume;             // Adds to the sums of earlier groups, which lie in the tile.
   bool finish;             // Multiplies by the scales of the rows at the end.
-  const std::byte* ahead;  // For each group, 320 bytes from here are asked for ...
+  const std::byte* ahead;  // For each group, 640 bytes from here are asked for ...
   int64_t ahead_step;      // ... and this is added.
 };
 using Int4PartFn = void (*)(const Int4Rows& x, const Int4Part& part);
@@ -60,7 +61,8 @@ inline constexpr int64_t kInt4MostPartRows = 6;
 struct Int4Kernels {
   std::string_view name;
   std::array<Int4DirectFn, kInt4DirectRows> direct;
-  Int4UnpackFn unpack;  // Null: rows always go the direct way, and the rest is unset.
+  int64_t direct_rows;  // Up to how many rows go the direct way; the rest is unset if all do.
+  Int4UnpackFn unpack;  // Null: parts read the blocks.
   int64_t part_channels;
   int64_t part_group_bytes;
   int64_t part_rows;  // The first entries of `part` that are set.
