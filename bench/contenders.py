@@ -101,8 +101,11 @@ class Peer:
             self._ask(f"run {clip}")
         return self._ask(f"run {clip}")
 
+    def answer(self, path):
+        return self._ask(f"run {path}")
+
     def text(self, clip):
-        return self._ask(f"run {clip}")["text"]
+        return self.answer(clip)["text"]
 
     def close(self):
         self.process.stdin.close()
@@ -136,10 +139,14 @@ def openvino_folder(options):
         env={**os.environ, "HF_HUB_OFFLINE": "1"}))
 
 
-def ctranslate2_folder(options):
+def installed_folder(options):
     home = os.environ.get("QUINTET_HOME") or pathlib.Path(
         os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache", "quintet")
-    installed = pathlib.Path(home, "models", options.model)
+    return pathlib.Path(home, "models", options.model)
+
+
+def ctranslate2_folder(options):
+    installed = installed_folder(options)
     if (installed / "model.bin").exists():
         return installed
     return cached("ct2", options, lambda path: check_output(
@@ -183,11 +190,11 @@ PEER_COMMANDS = {
 }
 
 
-def parse_options(parser, quintet, peers, rounds):
+def parse_options(parser, quintet, peers, rounds, commands=PEER_COMMANDS, model="whisper-base",
+                  model_help="installed model, or a Hugging Face folder"):
     """Options that choose contenders and say how often they run; `quintet` {name: options} and
-    `peers` run by default, `rounds` times."""
-    parser.add_argument("--model", default="whisper-base",
-                        help="installed model, or a Hugging Face folder")
+    `peers`, which are names in `commands`, run by default, `rounds` times."""
+    parser.add_argument("--model", default=model, help=model_help)
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "build/bin/quintet")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--quintet", action="append", metavar="NAME=OPTIONS",
@@ -195,10 +202,10 @@ def parse_options(parser, quintet, peers, rounds):
                         + ", ".join(f'"{name}={given}"' for name, given in quintet.items()))
     parser.add_argument("--only", action="append", metavar="NAME",
                         help="peers and settings of Quintet that run; may repeat. Peers: "
-                        + ", ".join(PEER_COMMANDS))
+                        + ", ".join(commands))
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--json", action="store_true", help="every figure as JSON, no tables")
-    parser.set_defaults(quintet_defaults=quintet, peer_defaults=peers)
+    parser.set_defaults(quintet_defaults=quintet, peer_defaults=peers, peer_commands=commands)
     options = parser.parse_args()
     if options.rounds < 2:
         parser.error("--rounds: at least 2")
@@ -211,21 +218,22 @@ def quintet_settings(options):
     return {name: given for name, _, given in (text.partition("=") for text in options.quintet)}
 
 
-def make_contenders(options, quintet=Quintet, warm_up=True):
-    """Quintet's settings and then the peers, in the order of PEER_COMMANDS."""
+def make_contenders(options, quintet=Quintet, warm_up=True, peer=Peer):
+    """Quintet's settings and then the peers, in the order of their commands."""
+    commands = options.peer_commands
     settings = quintet_settings(options)
     wanted = options.only or [*settings, *options.peer_defaults]
-    unknown = [name for name in wanted if name not in settings and name not in PEER_COMMANDS]
+    unknown = [name for name in wanted if name not in settings and name not in commands]
     if unknown:
         raise Failure(f"no contender '{unknown[0]}'; there are: "
-                      + ", ".join([*settings, *PEER_COMMANDS]))
+                      + ", ".join([*settings, *commands]))
     contenders = [quintet(name, options, shlex.split(given)) for name, given in settings.items()
                   if name in wanted]
-    peers = [name for name in PEER_COMMANDS if name in wanted]
+    peers = [name for name in commands if name in wanted]
     if peers and not PYTHON.exists():
         raise Failure("the peers are not installed; scripts/bench-peers installs them")
     for name in peers:
-        script, *arguments = PEER_COMMANDS[name](options)
-        contenders.append(Peer(name, [PYTHON, PEERS / script, *arguments,
+        script, *arguments = commands[name](options)
+        contenders.append(peer(name, [PYTHON, PEERS / script, *arguments,
                                       "--threads", options.threads], warm_up))
     return contenders

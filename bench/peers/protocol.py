@@ -3,6 +3,7 @@
     info      -> {"name": ..., "versions": {...}, "threads": N, "peak_resident_bytes": N, ...}
     run FILE  -> {"text": ..., "ms": {"preprocess", "encode", "decode", "total"}}
 
+FILE is a recording; contenders with language models take what language_protocol.py describes.
 Where a library does not tell how long decoding takes, it is the rest of the total. Reading the
 audio file counts as preprocessing, loading the model does not count.
 """

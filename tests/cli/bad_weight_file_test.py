@@ -1,11 +1,11 @@
-"""Packed and CTranslate2 files that are cut or changed: refused in one line."""
+"""Packed, CTranslate2 and GGUF files that are cut or changed: refused in one line."""
 
 import os
 import shutil
 import struct
 import unittest
 
-from support import CliTest, make_tiny_model, pcm16, quoted, run, tone, wav_bytes, whisper_base
+from support import SOURCE, CliTest, make_tiny_model, pcm16, quoted, run, tone, wav_bytes, whisper_base
 
 
 class Packed(CliTest):
@@ -141,6 +141,47 @@ class CTranslate2(CliTest):
                 (self.model / name).unlink()
                 result = run("transcribe", "--model", self.model, self.audio, "--threads", "2")
                 self.assert_one_line_error(result, 1, quoted(self.model), name)
+
+
+class Gguf(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.content = (SOURCE / "tests/goldens/gguf/types.gguf").read_bytes()
+        self.model = self.folder / "model.gguf"
+
+    def test_file_shows_types_and_shapes_of_its_values(self):
+        self.model.write_bytes(self.content)
+        tensors = {tensor["name"]: tensor for tensor in self.inspect().json()["tensors"]}
+        self.assertEqual(tensors["q4_K"],
+                         {"name": "q4_K", "dtype": "q4_K", "shape": [3, 512], "bytes": 864})
+        self.assertEqual(tensors["bf16"]["dtype"], "BF16")
+        text = run("inspect", self.folder)
+        self.assert_done(text)
+        self.assertRegex(text.out, r"q5_1 +\[3, 512\]")
+        self.assertIn(r"test.string: 'Gr\xc3\xbc\xc3\x9fe\x0a'", text.out)
+
+    def test_file_that_is_cut_is_refused(self):
+        size = len(self.content)
+        # Up to 31 bytes at the end pad the last tensor.
+        for length in (0, 1, 3, 4, 8, 16, 24, 40, 100, 500, 1000, size // 2, size - 32):
+            with self.subTest(length):
+                self.model.write_bytes(self.content[:length])
+                self.assert_one_line_error(run("inspect", self.model), 1, quoted(self.model))
+
+    def test_file_with_changed_bytes_does_not_crash(self):
+        for position in range(0, 1400, 7):
+            with self.subTest(position):
+                changed = bytearray(self.content)
+                changed[position] ^= 0x81
+                self.model.write_bytes(changed)
+                result = run("inspect", self.model)
+                if result.code != 0:
+                    self.assert_one_line_error(result, 1, quoted(self.model))
+
+    def inspect(self):
+        result = run("inspect", self.model, "--json")
+        self.assert_done(result)
+        return result
 
 
 if __name__ == "__main__":

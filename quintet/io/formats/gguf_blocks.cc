@@ -34,11 +34,36 @@ float half_at(const uint8_t* bytes) {
   return f16_to_f32(static_cast<uint16_t>(bytes[0] | (bytes[1] << 8)));
 }
 
-// Value i of 32 nibbles in 16 bytes: the low halves are the first 16.
-int nibble(const uint8_t* packed, int i) { return i < 16 ? packed[i] & 15 : packed[i - 16] >> 4; }
+// The values of a plain block before their step: an array, so that the compiler sees vectors.
+using Values = std::array<uint8_t, kSmallBlock>;
 
-// Bit i of 32, as the fifth of a value.
-int fifth_bit(const uint8_t* bits, int i) { return (bits[i / 8] >> (i % 8) & 1) << 4; }
+// 16 bytes; their low halves are the first 16 values.
+Values nibbles_of(const uint8_t* packed) {
+  Values values;
+  for (size_t i = 0; i < 16; ++i) {
+    values[i] = packed[i] & 15;
+    values[i + 16] = packed[i] >> 4;
+  }
+  return values;
+}
+
+// The same with a fifth bit each, in four bytes.
+Values five_bits_of(const uint8_t* packed, const uint8_t* fifth) {
+  Values values = nibbles_of(packed);
+  const auto bits = load_le<uint32_t>(std::as_bytes(std::span(fifth, 4)), 0);
+  for (size_t i = 0; i < kSmallBlock; ++i) {
+    values[i] = static_cast<uint8_t>(values[i] | (bits >> i & 1) << 4);
+  }
+  return values;
+}
+
+// (value - zero) * step and value * step + minimum.
+void scale_from(int zero, float step, const Values& values, float* out) {
+  for (size_t i = 0; i < kSmallBlock; ++i) out[i] = static_cast<float>(values[i] - zero) * step;
+}
+void scale_up(float minimum, float step, const Values& values, float* out) {
+  for (size_t i = 0; i < kSmallBlock; ++i) out[i] = static_cast<float>(values[i]) * step + minimum;
+}
 
 void decode_q8_0(const uint8_t* block, float* out) {
   const float step = half_at(block);
@@ -47,35 +72,19 @@ void decode_q8_0(const uint8_t* block, float* out) {
 }
 
 void decode_q4_0(const uint8_t* block, float* out) {
-  const float step = half_at(block);
-  for (int i = 0; i < kSmallBlock; ++i) {
-    out[i] = static_cast<float>(nibble(block + 2, i) - 8) * step;
-  }
+  scale_from(8, half_at(block), nibbles_of(block + 2), out);
 }
 
 void decode_q4_1(const uint8_t* block, float* out) {
-  const float step = half_at(block);
-  const float minimum = half_at(block + 2);
-  for (int i = 0; i < kSmallBlock; ++i) {
-    out[i] = static_cast<float>(nibble(block + 4, i)) * step + minimum;
-  }
+  scale_up(half_at(block + 2), half_at(block), nibbles_of(block + 4), out);
 }
 
 void decode_q5_0(const uint8_t* block, float* out) {
-  const float step = half_at(block);
-  for (int i = 0; i < kSmallBlock; ++i) {
-    const int value = (nibble(block + 6, i) | fifth_bit(block + 2, i)) - 16;
-    out[i] = static_cast<float>(value) * step;
-  }
+  scale_from(16, half_at(block), five_bits_of(block + 6, block + 2), out);
 }
 
 void decode_q5_1(const uint8_t* block, float* out) {
-  const float step = half_at(block);
-  const float minimum = half_at(block + 2);
-  for (int i = 0; i < kSmallBlock; ++i) {
-    const int value = nibble(block + 8, i) | fifth_bit(block + 4, i);
-    out[i] = static_cast<float>(value) * step + minimum;
-  }
+  scale_up(half_at(block + 2), half_at(block), five_bits_of(block + 8, block + 4), out);
 }
 
 // Scale and minimum of 32 values: 6 bits each, of which the second four keep their upper two bits
@@ -142,7 +151,8 @@ void decode_q6_k(const uint8_t* block, float* out) {
     const uint8_t* high = block + 128 + half * 32;
     for (int i = 0; i < 32; ++i) {
       const int bits = (low[i] >> (place / 2 * 4) & 15) | (high[i] >> (place * 2) & 3) << 4;
-      const float scale = step * static_cast<float>(scales[quarter * 2 + i / 16]);
+      const int8_t scale_of_16 = scales[quarter * 2 + (i < 16 ? 0 : 1)];
+      const float scale = step * static_cast<float>(scale_of_16);
       out[quarter * 32 + i] = scale * static_cast<float>(bits - 32);
     }
   }
