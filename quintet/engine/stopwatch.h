@@ -3,7 +3,7 @@
 #include <chrono>
 #include <utility>
 
-namespace quintet::speech {
+namespace quintet {
 
 using Clock = std::chrono::steady_clock;
 
@@ -25,4 +25,4 @@ class LapClock {
   Clock::time_point last_ = Clock::now();
 };
 
-}  // namespace quintet::speech
+}  // namespace quintet

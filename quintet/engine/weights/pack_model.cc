@@ -3,10 +3,11 @@
 #include <cstring>
 #include <utility>
 
-#include "quintet/engine/models/whisper/source.h"
-#include "quintet/engine/models/whisper/weights.h"
+#include "quintet/engine/weights/packed_model.h"
+#include "quintet/engine/weights/published_layer.h"
 
-namespace quintet::whisper {
+
+namespace quintet::weights {
 namespace {
 
 using kernels::kPanelWidth;
@@ -31,7 +32,9 @@ class Packer {
   Packer(ThreadPool& pool, int64_t widest)
       : pool_(pool),
         lane_floats_((kPanelWidth + 1) * widest),
-        scratch_(pool.threads() * lane_floats_) {}
+        lane_grids_(kPanelWidth * ((widest + kernels::kInt4Group - 1) / kernels::kInt4Group)),
+        scratch_(pool.threads() * lane_floats_),
+        grids_(static_cast<size_t>(pool.threads() * lane_grids_)) {}
 
   // `importance`: of the layer's inputs, or empty.
   void pack(const PublishedLayer& source, const LayerSpec& spec, WeightFormat format,
@@ -43,7 +46,8 @@ class Packer {
       source.read_rows(0, spec.n, reinterpret_cast<float*>(to[0]));
     } else {
       pool_.parallel_for_lanes(kernels::panel_count(spec.n), [&](int64_t lane, int64_t panel) {
-        pack_panel(source, spec, format, panel, weights, scratch_.data() + lane * lane_floats_, to);
+        pack_panel(source, spec, format, panel, weights, scratch_.data() + lane * lane_floats_,
+                   grids_.data() + lane * lane_grids_, to);
       });
     }
     if (!bias.empty()) std::memcpy(to.back(), bias.data(), bias.size() * sizeof(float));
@@ -53,10 +57,11 @@ class Packer {
  private:
   static void pack_panel(const PublishedLayer& source, const LayerSpec& spec, WeightFormat format,
                          int64_t panel, const float* importance, float* scratch,
-                         const std::vector<std::byte*>& to) {
+                         kernels::Int4Grid* grids, const std::vector<std::byte*>& to) {
     const int64_t first = panel * kPanelWidth;
     const int64_t rows = std::min(kPanelWidth, spec.n - first);
     source.read_rows(first, rows, scratch);
+    const bool has_grids = spec.query_rows == 0 && source.read_int4_grids(first, rows, grids);
     source.release_rows(first, rows);
     if (spec.kind == LayerKind::kConv) {
       make_time_major(scratch, rows, spec.k / 3, scratch + kPanelWidth * spec.k);
@@ -64,17 +69,20 @@ class Packer {
     const int64_t queries = std::clamp<int64_t>(spec.query_rows - first, 0, rows);
     for (int64_t i = 0; i < queries * spec.k; ++i) scratch[i] *= spec.query_scale;
     const auto pack = spec.kind == LayerKind::kEmbedding ? nn::pack_head_panel : nn::pack_panel;
-    pack(format, panel, matrix(static_cast<const float*>(scratch), rows, spec.k), importance, to);
+    pack(format, panel, matrix(static_cast<const float*>(scratch), rows, spec.k),
+         {importance, has_grids ? grids : nullptr}, to);
   }
 
   ThreadPool& pool_;
   int64_t lane_floats_;
+  int64_t lane_grids_;
   AlignedArray<float> scratch_;
+  std::vector<kernels::Int4Grid> grids_;
 };
 
 // A few lines of JSON can claim terabytes, which must be refused before memory is asked for. Where
 // only a tensor or two are missing, PublishedLayer::open names them.
-Result<void> check_size(const io::WeightFile& source, const std::vector<LayerSpec>& specs) {
+Result<void> check_size(const io::WeightFile& source, std::span<const LayerSpec> specs) {
   constexpr uint64_t kFarTooMany = 4;
   uint64_t wanted = 0;
   for (const LayerSpec& spec : specs) wanted += static_cast<uint64_t>(spec.n * spec.k);
@@ -89,14 +97,15 @@ Result<void> check_size(const io::WeightFile& source, const std::vector<LayerSpe
 // The mean squares of a layer's inputs, as far as its norm tells: what it puts out has the mean
 // beta and the deviation gamma. Empty where the input is not that of a norm.
 Result<std::vector<float>> input_importance(const io::WeightFile& source,
-                                            const std::vector<LayerSpec>& specs,
+                                            std::span<const LayerSpec> specs,
                                             const LayerSpec& spec) {
   std::vector<float> squares;
   const auto norm = std::ranges::find(specs, spec.norm, &LayerSpec::name);
   if (norm == specs.end()) return squares;
   QT_TRY(const DenseLayer layer, read_layer(source, *norm));
   for (size_t i = 0; i < layer.weight.size(); ++i) {
-    squares.push_back(layer.weight[i] * layer.weight[i] + layer.bias[i] * layer.bias[i]);
+    const float beta = layer.bias.empty() ? 0.0f : layer.bias[i];
+    squares.push_back(layer.weight[i] * layer.weight[i] + beta * beta);
   }
   return squares;
 }
@@ -107,9 +116,8 @@ int64_t aligned(int64_t bytes) {
 
 }  // namespace
 
-Result<PackedModel> pack_model(const io::WeightFile& source, const Config& config,
+Result<PackedModel> pack_model(const io::WeightFile& source, std::span<const LayerSpec> specs,
                                Precision precision, Plan plan, ThreadPool& pool) {
-  const std::vector<LayerSpec> specs = layer_specs(config);
   QT_TRY_VOID(check_size(source, specs));
   const auto format_of = [&](const LayerSpec& spec) {
     return is_matrix(spec.kind) ? plan.at(spec.name).format : WeightFormat::kF32;
@@ -144,4 +152,4 @@ Result<PackedModel> pack_model(const io::WeightFile& source, const Config& confi
   return model;
 }
 
-}  // namespace quintet::whisper
+}  // namespace quintet::weights

@@ -1,4 +1,4 @@
-#include "quintet/engine/models/whisper/source.h"
+#include "quintet/engine/weights/published_layer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,6 +15,8 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::TensorList;
+using weights::PublishedLayer;
+using weights::read_layer;
 
 io::WeightFile file_of(const char* format, const TensorList& tensors) {
   io::WeightFile file;
@@ -180,7 +182,7 @@ TEST(LayerSpecs, EveryTensorOfAPublishedModelIsUsedAndEveryNameIsUnique) {
   for (const LayerSpec& spec : layer_specs(testing::tiny_config())) {
     EXPECT_TRUE(names.insert(spec.name).second) << spec.name;
     EXPECT_TRUE(names.insert(spec.ct2).second) << spec.ct2;
-    for (const std::string& stem : spec.hugging_face) {
+    for (const auto& [stem, rows, first_row, tensor_rows, interleaved] : spec.hugging_face) {
       for (const std::string& name : {stem, stem + ".weight", stem + ".bias"}) {
         used += file.find(name) == nullptr ? 0 : 1;
       }
