@@ -151,7 +151,8 @@ void decode_q6_k(const uint8_t* block, float* out) {
     const uint8_t* high = block + 128 + half * 32;
     for (int i = 0; i < 32; ++i) {
       const int bits = (low[i] >> (place / 2 * 4) & 15) | (high[i] >> (place * 2) & 3) << 4;
-      const float scale = step * static_cast<float>(scales[quarter * 2 + i / 16]);
+      const int8_t scale_of_16 = scales[quarter * 2 + (i < 16 ? 0 : 1)];
+      const float scale = step * static_cast<float>(scale_of_16);
       out[quarter * 32 + i] = scale * static_cast<float>(bits - 32);
     }
   }

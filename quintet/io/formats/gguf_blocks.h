@@ -16,6 +16,8 @@
 
 namespace quintet::io {
 
+// The formats have the names that ggml gives them.
+// NOLINTNEXTLINE(readability-identifier-naming)
 enum class BlockFormat : uint8_t { kQ8_0, kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ4_K, kQ5_K, kQ6_K };
 
 // One format: blocks of `values` neighbours in a row lie in `bytes`.

@@ -22,6 +22,35 @@ constexpr size_t kMaxNormalizedBytes = size_t{64} << 20;
 
 using OwnedArrays = BpeArrays<OwnedArray>;
 
+struct AddedTokens {
+  std::vector<AddedToken> given;
+  std::vector<AddedToken> normalized;            // With normalised content.
+  std::vector<const AddedToken*> of_normalized;  // And as they are in the definition.
+};
+
+Result<AddedTokens> sort_added_tokens(const BpeDefinition& definition) {
+  QT_TRY(const TextNormalizer normalizer, TextNormalizer::compile(definition.normalizers));
+  AddedTokens out;
+  size_t total = 0;
+  for (const AddedToken& token : definition.added_tokens) {
+    if (!token.normalized) {
+      out.given.push_back(token);
+      continue;
+    }
+    if (token.content.size() > kMaxNormalizedToken)
+      return Error(Code::kExhausted, "an added token has " + std::to_string(token.content.size()) +
+                                         " bytes; at most " + std::to_string(kMaxNormalizedToken) +
+                                         " are recognised in normalised text");
+    out.of_normalized.push_back(&token);
+    out.normalized.push_back(token);
+    out.normalized.back().content = normalizer.normalized(token.content);
+    total += out.normalized.back().content.size();
+    if (total > kMaxNormalizedBytes)
+      return Error(Code::kExhausted, "the added tokens together exceed 64 MiB");
+  }
+  return out;
+}
+
 // Every token by its id, as bytes.
 class Contents {
  public:
@@ -42,6 +71,9 @@ class Contents {
 
   bool knows(int32_t id) const {
     return id >= 0 && static_cast<size_t>(id) < flags_.size() && flags_[static_cast<size_t>(id)];
+  }
+  bool has(int32_t id, TokenFlag flag) const {
+    return knows(id) && (flags_[static_cast<size_t>(id)] & flag) != 0;
   }
   void set(int32_t id, TokenFlag flag) { flags_[static_cast<size_t>(id)] |= flag; }
   int32_t ids() const { return static_cast<int32_t>(bytes_.size()); }
@@ -77,7 +109,8 @@ class Contents {
   std::vector<uint8_t> flags_;
 };
 
-Result<void> add_tokens(const BpeDefinition& definition, OwnedArrays& out) {
+Result<void> add_tokens(const BpeDefinition& definition, const AddedTokens& added,
+                        OwnedArrays& out) {
   Contents contents;
   for (const auto& [token, id] : definition.vocabulary) {
     if (contents.knows(id))
@@ -87,9 +120,17 @@ Result<void> add_tokens(const BpeDefinition& definition, OwnedArrays& out) {
     QT_TRY_VOID(contents.add(token, id, std::move(bytes)));
     contents.set(id, kMergeable);
   }
-  for (const AddedToken& token : definition.added_tokens) {
-    QT_TRY_VOID(contents.add(token.content, token.id, token.content));
+  const auto add = [&](const AddedToken& token, std::string bytes) -> Result<void> {
+    QT_TRY_VOID(contents.add(token.content, token.id, std::move(bytes)));
     if (token.special) contents.set(token.id, kSpecial);
+    return {};
+  };
+  for (const AddedToken& token : added.given) QT_TRY_VOID(add(token, token.content));
+  for (size_t i = 0; i < added.normalized.size(); ++i) {
+    const AddedToken& token = *added.of_normalized[i];
+    // As Hugging Face tokenizers shows it; but the merging model must find its own tokens.
+    const bool merges = contents.has(token.id, kMergeable);
+    QT_TRY_VOID(add(token, merges ? token.content : added.normalized[i].content));
   }
   return contents.write(definition.added_tokens, out);
 }
@@ -112,6 +153,8 @@ Result<Ids> vocabulary_ids(const BpeDefinition& definition) {
 }
 
 Result<std::vector<Merge>> resolve_merges(const BpeDefinition& definition, const Ids& ids) {
+  if (!definition.merge_ranks.empty() && definition.merge_ranks.size() != definition.merges.size())
+    return Error(Code::kCorrupt, "the ranks of the merges are not as many as the merges");
   std::vector<Merge> merges;
   merges.reserve(definition.merges.size());
   std::string joined;
@@ -124,7 +167,10 @@ Result<std::vector<Merge>> resolve_merges(const BpeDefinition& definition, const
       return Error(Code::kCorrupt, "merge " + std::to_string(merges.size()) + " (" +
                                        in_quotes(left) + ", " + in_quotes(right) +
                                        ") names or makes a token that is not in the vocabulary");
-    merges.push_back({a->second, b->second, ab->second});
+    const auto place = static_cast<int32_t>(merges.size());
+    const int32_t rank =
+        definition.merge_ranks.empty() ? place : definition.merge_ranks[merges.size()];
+    merges.push_back({a->second, b->second, ab->second, rank});
   }
   return merges;
 }
@@ -155,43 +201,18 @@ Result<void> add_merges(const BpeDefinition& definition, OwnedArrays& out, BpeSe
   return {};
 }
 
-Result<void> add_trees(const BpeDefinition& definition, OwnedArrays& out) {
-  QT_TRY(const TextNormalizer normalizer, TextNormalizer::compile(definition.normalizers));
-  std::vector<AddedToken> given;
-  std::vector<AddedToken> normalized;
-  size_t total = 0;
-  for (const AddedToken& token : definition.added_tokens) {
-    if (!token.normalized) {
-      given.push_back(token);
-      continue;
-    }
-    if (token.content.size() > kMaxNormalizedToken)
-      return Error(Code::kExhausted, "an added token has " + std::to_string(token.content.size()) +
-                                         " bytes; at most " +
-                                         std::to_string(kMaxNormalizedToken) +
-                                         " are recognised in normalised text");
-    normalized.push_back(token);
-    normalized.back().content = normalizer.normalized(token.content);
-    total += normalized.back().content.size();
-    if (total > kMaxNormalizedBytes)
-      return Error(Code::kExhausted, "the added tokens together exceed 64 MiB");
-  }
-  out.given = build_added_token_tree(given);
-  out.normalized = build_added_token_tree(normalized);
-  return {};
-}
-
 }  // namespace
 
 Result<BpeTables> build_bpe_tables(const BpeDefinition& definition) {
   const auto owned = std::make_shared<OwnedArrays>();
   BpeTables tables;
-  QT_TRY_VOID(add_tokens(definition, *owned));
-  QT_TRY_VOID(add_merges(definition, *owned, tables.settings));
   static_cast<BpeRules&>(tables.settings) = definition;
   if (definition.gpt2_split)
     tables.settings.pre_tokenizers.emplace_back(SplitRule{std::string(kGpt2Pattern), {}});
   QT_TRY_VOID(check_settings(tables.settings));
+  QT_TRY(const AddedTokens added, sort_added_tokens(definition));
+  QT_TRY_VOID(add_tokens(definition, added, *owned));
+  QT_TRY_VOID(add_merges(definition, *owned, tables.settings));
   for (const auto* around : {&definition.before, &definition.after}) {
     for (const int32_t id : *around) {
       if (id < 0 || std::cmp_greater_equal(id, owned->token_flags.size()))
@@ -199,7 +220,8 @@ Result<BpeTables> build_bpe_tables(const BpeDefinition& definition) {
                                          " beside a text, which no token has");
     }
   }
-  QT_TRY_VOID(add_trees(definition, *owned));
+  owned->given = build_added_token_tree(added.given);
+  owned->normalized = build_added_token_tree(added.normalized);
   for_each_array([](const char*, const auto& from, auto& view) { view = from; }, *owned,
                  tables.arrays);
   tables.memory = owned;

@@ -59,7 +59,7 @@ MergeTable<OwnedArray> build_merge_table(std::span<const Merge> merges, int32_t 
     const auto rule = static_cast<int32_t>(table.right.size());
     while (std::ssize(table.merge_begin) <= merge.left) table.merge_begin.push_back(rule);
     table.right.push_back(merge.right);
-    table.rank.push_back(i);
+    table.rank.push_back(merge.rank);
     table.merged.push_back(merge.merged);
   }
   table.merge_begin.resize(static_cast<size_t>(ids) + 1, static_cast<int32_t>(table.right.size()));

@@ -24,14 +24,15 @@ struct Merge {
   int32_t left = 0;
   int32_t right = 0;
   int32_t merged = 0;
+  int32_t rank = 0;  // The lowest goes first, of equal ones the leftmost in the text.
 };
 
-// `merges`: the first goes first; of equal pairs the last counts. byte_ids stays empty.
+// Of equal pairs the last counts. byte_ids stays empty.
 // REQUIRES: tokens are from 0 to ids - 1.
 MergeTable<OwnedArray> build_merge_table(std::span<const Merge> merges, int32_t ids);
 
-// Appends what the tokens of `parts` become. Of all pairs that can merge, the earliest in the list
-// does, of equal ones the leftmost, until none can.
+// Appends what the tokens of `parts` become. Of all pairs that can merge, the one with the
+// lowest rank does, of equal ones the leftmost, until none can.
 // REQUIRES: the arrays are as MergeTable says, tokens from 0 to ids - 1.
 // Cost: O(n log n) in the parts.
 void merge_parts(const MergeTable<ArrayView>& table, std::span<const int32_t> parts,

@@ -115,8 +115,7 @@ std::vector<int32_t> BpeTokenizer::Impl::parts_of(std::string_view word) const {
     const CodePoint c = settings.byte_level ? CodePoint() : code_point_at(word, at);
     bytes = std::max<size_t>(1, c.bytes);
     const std::string_view character = word.substr(at, bytes);
-    const int32_t id =
-        settings.byte_level ? byte_id(word[at]) : id_of_character(character, c);
+    const int32_t id = settings.byte_level ? byte_id(word[at]) : id_of_character(character, c);
     if (id >= 0) {
       settle_unknown();
       parts.push_back(id);
@@ -182,8 +181,7 @@ std::vector<int32_t> BpeTokenizer::encode(std::string_view text, AddSpecial add)
         ids.push_back(inner.token);
         continue;
       }
-      const bool at_start =
-          piece.text.data() == text.data() && inner.text.data() == plain.data();
+      const bool at_start = piece.text.data() == text.data() && inner.text.data() == plain.data();
       impl_->encode_section(inner.text, at_start, ids);
     }
   }

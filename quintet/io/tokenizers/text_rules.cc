@@ -84,7 +84,8 @@ Result<void> check_rules(std::span<const Normalizer> normalizers,
   if (looks_for_nothing(normalizers) || looks_for_nothing(pre_tokenizers))
     return Error(Code::kCorrupt, "the pattern of a replacement is empty");
   if (growth_of_all(normalizers) * growth_of_all(pre_tokenizers) > kMaxGrowth)
-    return Error(Code::kExhausted, "its replacements could make a text more than 256 times as long");
+    return Error(Code::kExhausted,
+                 "its replacements could make a text more than 256 times as long");
   return {};
 }
 

@@ -53,9 +53,9 @@ Result<void> check_rule_of_text(const DecodeRule& rule) {
   const bool needs_all = replace != nullptr && (replace->syntax == PatternSyntax::kRegex ||
                                                 !is_one_character(replace->pattern));
   if (needs_all || std::holds_alternative<ByteFallbackRule>(rule))
-    return Error(Code::kUnsupported,
-                 needs_all ? "Replace behind Fuse can only replace a single character"
-                           : "ByteFallback behind Fuse");
+    return Error(Code::kUnsupported, needs_all
+                                         ? "Replace behind Fuse can only replace a single character"
+                                         : "ByteFallback behind Fuse");
   return {};
 }
 
@@ -70,9 +70,8 @@ int32_t byte_of_token(std::string_view token) {
 
 Result<TokenDecoder> TokenDecoder::compile(std::span<const DecodeRule> rules) {
   if (rules.size() > kMaxRules)
-    return Error(Code::kExhausted, "has " + std::to_string(rules.size()) +
-                                       " decoders; at most " + std::to_string(kMaxRules) +
-                                       " are read");
+    return Error(Code::kExhausted, "has " + std::to_string(rules.size()) + " decoders; at most " +
+                                       std::to_string(kMaxRules) + " are read");
   TokenDecoder out;
   bool fused = false;
   double growth = 1;

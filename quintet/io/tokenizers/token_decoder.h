@@ -17,7 +17,8 @@ namespace quintet::io {
 struct ByteFallbackRule {};
 // Joins the tokens: what stands behind it is about the whole text.
 struct FuseRule {};
-// Removes `content`, one character, up to `start` times at the beginning and `stop` times at the end.
+// Removes `content`, one character, up to `start` times at the beginning and `stop` times at the
+// end.
 struct TrimRule {
   std::string content;
   int32_t start = 0;

@@ -68,8 +68,7 @@ Result<void> read_merges(const Json& merges, BpeDefinition& out) {
 Result<void> read_model(const Json& model, BpeDefinition& out) {
   QT_TRY(const std::string type, string_field(model, "type"));
   if (type != "BPE") return unsupported("type " + in_quotes(type) + "; only BPE can be read");
-  for (const char* key :
-       {"dropout", "continuing_subword_prefix", "end_of_word_suffix"})
+  for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"})
     if (!asks_for_nothing(member(model, key)))
       return unsupported(in_quotes(key) + " is set; only BPE without it can be read");
   QT_TRY(out.byte_fallback, bool_field(model, "byte_fallback", false));

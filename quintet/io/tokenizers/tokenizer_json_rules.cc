@@ -146,14 +146,11 @@ Result<void> read_pre_tokenizer(const Json& step, BpeDefinition& out) {
   if (type == "ByteLevel") {
     QT_TRY(const bool add_space, bool_field(step, "add_prefix_space", true));
     QT_TRY(out.gpt2_split, bool_field(step, "use_regex", true));
-    if (add_space)
-      out.pre_tokenizers.emplace_back(PrefixRule{.text = " ", .where_missing = true});
+    if (add_space) out.pre_tokenizers.emplace_back(PrefixRule{.text = " ", .where_missing = true});
     return {};
   }
   return unknown_type(type, "Split, Digits, Metaspace, ByteLevel and Sequence");
 }
-
-using Ids = std::vector<int32_t>;
 
 Result<int32_t> to_id(const Json& value) {
   if (!value.is_number_unsigned() || value.get<uint64_t>() > INT32_MAX)
@@ -161,18 +158,10 @@ Result<int32_t> to_id(const Json& value) {
   return value.get<int32_t>();
 }
 
-// Around what is there already: a post-processor works on what the one before made.
-void put_around(const Ids& before, const Ids& after, BpeDefinition& out) {
-  out.before.insert(out.before.begin(), before.begin(), before.end());
-  out.after.insert(out.after.end(), after.begin(), after.end());
-}
-
 Result<void> read_template(const Json& step, BpeDefinition& out) {
   const Json& pieces = member(step, "single");
   if (!pieces.is_array() || pieces.size() > kMaxSteps)
     return corrupt("\"single\" must be an array of at most " + std::to_string(kMaxSteps));
-  Ids before;
-  Ids after;
   int texts = 0;
   for (const Json& piece : pieces) {
     if (const Json& sequence = member(piece, "Sequence"); !sequence.is_null()) {
@@ -186,25 +175,22 @@ Result<void> read_template(const Json& step, BpeDefinition& out) {
       return corrupt("\"special_tokens\" lacks the ids of " + in_quotes(name));
     for (const Json& value : member(token, "ids")) {
       QT_TRY(const int32_t id, to_id(value));
-      (texts == 0 ? before : after).push_back(id);
+      (texts == 0 ? out.before : out.after).push_back(id);
     }
   }
   if (texts != 1) return corrupt("\"single\" must have the sequence A once");
-  put_around(before, after, out);
   return {};
 }
 
 // The two of BERT and RoBERTa, which differ for pairs of texts only.
 Result<void> read_cls_and_sep(const Json& step, BpeDefinition& out) {
-  Ids ids;
-  for (const char* key : {"cls", "sep"}) {
+  for (const auto& [key, ids] : {std::pair("cls", &out.before), std::pair("sep", &out.after)}) {
     const Json& pair = member(step, key);
     if (!pair.is_array() || pair.size() != 2)
       return corrupt(in_quotes(key) + " must be a token and its id");
     QT_TRY(const int32_t id, to_id(pair[1]));
-    ids.push_back(id);
+    ids->push_back(id);
   }
-  put_around({ids[0]}, {ids[1]}, out);
   return {};
 }
 
@@ -248,8 +234,8 @@ Result<void> read_decoder(const Json& step, BpeDefinition& out) {
     space.drop_first = prepend != Prepend::kNever;
     out.decoders.emplace_back(std::move(space));
   } else {
-    return unknown_type(
-        type, "ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace and Sequence");
+    return unknown_type(type,
+                        "ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace and Sequence");
   }
   return {};
 }
@@ -275,7 +261,12 @@ Result<void> read_pre_tokenizers(const Json& value, BpeDefinition& out) {
 
 Result<void> read_post_processors(const Json& value, BpeDefinition& out) {
   QT_TRY(const std::vector<const Json*> steps, steps_of(value, "processors"));
-  for (const Json* step : steps) QT_TRY_VOID(read_post_processor(*step, out));
+  int around = 0;
+  for (const Json* step : steps) {
+    QT_TRY_VOID(read_post_processor(*step, out));
+    if (member(*step, "type") != "ByteLevel" && ++around > 1)
+      return unsupported("two steps that put tokens around the text");
+  }
   return {};
 }
 
@@ -284,8 +275,9 @@ Result<void> read_decoders(const Json& value, BpeDefinition& out) {
   for (const Json* step : steps) {
     const bool turns_to_bytes = member(*step, "type") == "ByteLevel";
     if (turns_to_bytes != (out.byte_level && step == steps.front()))
-      return unsupported("ByteLevel must come first behind a pre-tokenizer that ends in it, and "
-                         "nowhere else");
+      return unsupported(
+          "ByteLevel must come first behind a pre-tokenizer that ends in it, and "
+          "nowhere else");
     if (turns_to_bytes)
       out.decoders.emplace_back(FuseRule{});  // The tokens are kept as bytes.
     else

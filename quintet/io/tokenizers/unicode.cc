@@ -55,8 +55,12 @@ Utf8Part utf8_part_at(std::string_view text, size_t at) {
   for (; bytes < whole && at + bytes < text.size(); ++bytes) {
     // Overlong forms, surrogates and values past U+10FFFF show in the second byte.
     const bool second = bytes == 1;
-    const unsigned char least = second && first == 0xe0 ? 0xa0 : second && first == 0xf0 ? 0x90 : 0x80;
-    const unsigned char most = second && first == 0xed ? 0x9f : second && first == 0xf4 ? 0x8f : 0xbf;
+    const unsigned char least = second && first == 0xe0   ? 0xa0
+                                : second && first == 0xf0 ? 0x90
+                                                          : 0x80;
+    const unsigned char most = second && first == 0xed   ? 0x9f
+                               : second && first == 0xf4 ? 0x8f
+                                                         : 0xbf;
     if (byte(bytes) < least || byte(bytes) > most) return {bytes, false};
   }
   return {bytes, true};
@@ -135,8 +139,8 @@ std::string lowercase_characters(std::string_view text) {
     if (c.value == kCapitalIWithDot) {
       out += "i\u0307";
     } else {
-      append_utf8(out, static_cast<char32_t>(
-                           utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
+      append_utf8(out,
+                  static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
     }
     at += c.bytes;
   }
