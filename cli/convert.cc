@@ -98,7 +98,7 @@ int run(const Flags& flags, const Globals& globals) {
                       {"bytes", calibration->bytes},
                       {"original_bytes", calibration->original_bytes},
                       {"precision", precision_name(calibration->precision)},
-                      {"layers", json::parse(whisper::plan_to_json(calibration->plan))},
+                      {"layers", json::parse(weights::plan_to_json(calibration->plan))},
                       {"accuracy_check", json::parse(accuracy_check_to_json(calibration->check))}}
                      .dump(2, ' ', false, json::error_handler_t::replace)
               << "\n";

@@ -68,7 +68,7 @@ void print_table() {
   for (const Row& row : rows()) {
     const std::string state =
         row.path.empty() ? "download " + human_bytes(row.to_download) : row.path;
-    std::printf("%-24s %10s  %-8s %s\n", row.name.c_str(), human_bytes(row.bytes).c_str(),
+    std::printf("%-24s %10s  %-10s %s\n", row.name.c_str(), human_bytes(row.bytes).c_str(),
                 row.licence.c_str(), state.c_str());
     if (!row.description.empty()) std::printf("    %s\n", row.description.c_str());
   }

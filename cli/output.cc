@@ -1,5 +1,7 @@
 #include "cli/output.h"
 
+#include <cmath>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +37,17 @@ std::string human_bytes(uint64_t bytes) {
 
 bool shows_progress(const Globals& globals) {
   return !globals.quiet && ::isatty(STDERR_FILENO) == 1;
+}
+
+nlohmann::ordered_json timings_json(const Timings& t) {
+  const auto micro = [](double ms) { return std::round(ms * 1000) / 1000; };
+  return {{"load", micro(t.load)},
+          {"preprocess", micro(t.preprocess)},
+          {"encode", micro(t.encode)},
+          {"prefill", micro(t.prefill)},
+          {"first_token", micro(t.first_token)},
+          {"decode", micro(t.decode)},
+          {"total", micro(t.total)}};
 }
 
 ProgressBar::ProgressBar(const Globals& globals) : visible_(shows_progress(globals)) {}

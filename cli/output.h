@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
 #include "cli/command.h"
 #include "quintet/core/result.h"
+#include "quintet/engine/timings.h"
 
 namespace quintet::cli {
 
@@ -18,6 +20,9 @@ int fail(const Error& error);
 std::string human_bytes(uint64_t bytes);  // "145.2 MB"
 std::string seconds(uint64_t count);      // "12 s"
 std::string plain_count(uint64_t count);  // "12"
+
+// {"load": ..., "preprocess": ..., ...}: milliseconds, to the microsecond.
+nlohmann::ordered_json timings_json(const Timings& timings);
 
 // Whether somebody looks at stderr: it is a terminal, and --quiet was not given.
 bool shows_progress(const Globals& globals);

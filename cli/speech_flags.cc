@@ -1,6 +1,5 @@
 #include "cli/speech_flags.h"
 
-#include <cmath>
 #include <cstdio>
 
 #include "cli/output.h"
@@ -58,17 +57,6 @@ Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags) {
                  "--task \"" + flags.task + "\" is unknown; use transcribe or translate");
   }
   return options;
-}
-
-nlohmann::ordered_json timings_json(const Timings& t) {
-  const auto micro = [](double ms) { return std::round(ms * 1000) / 1000; };
-  return {{"load", micro(t.load)},
-          {"preprocess", micro(t.preprocess)},
-          {"encode", micro(t.encode)},
-          {"prefill", micro(t.prefill)},
-          {"first_token", micro(t.first_token)},
-          {"decode", micro(t.decode)},
-          {"total", micro(t.total)}};
 }
 
 }  // namespace quintet::cli

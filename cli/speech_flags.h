@@ -1,7 +1,6 @@
 // Options that every command on speech shares.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "cli/command.h"
@@ -28,8 +27,5 @@ Result<SpeechModel> load_speech_model(const SpeechFlags& flags, const Globals& g
 // Language, task, beams, length and cuts; the rest are defaults. Errors: kInvalidArgument for the
 // task.
 Result<TranscribeOptions> transcribe_options(const SpeechFlags& flags);
-
-// {"load": ..., "preprocess": ..., ...}: milliseconds, to the microsecond.
-nlohmann::ordered_json timings_json(const Timings& timings);
 
 }  // namespace quintet::cli

@@ -13,3 +13,4 @@
 #include "quintet/engine/speech/speech_model.h"
 #include "quintet/engine/speech/transcript.h"
 #include "quintet/engine/speech/transcript_format.h"
+#include "quintet/engine/text/text_model.h"

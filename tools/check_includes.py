@@ -39,7 +39,7 @@ MODEL_FILE = re.compile(MODEL_NAME.pattern + r"|(?<![a-z])clip(?![a-z])", re.IGN
 MODEL_TYPE = re.compile(r"\bClip(?:Vision|Text|Model|Encoder|Config)\w*")
 # Folders whose code may name models: the models themselves, the tasks that stand on them, whoever
 # stands above the engine, and the public header. In io/ and net/ strings may: keys of metadata.
-NAMES_MODELS = ("quintet/engine/models/", "quintet/engine/speech/", "quintet/eval/",
+NAMES_MODELS = ("quintet/engine/models/", "quintet/engine/speech/", "quintet/engine/text/", "quintet/eval/",
                 "quintet/compress/", "quintet/serve/")
 STRINGS_NAME_MODELS = ("quintet/io/", "quintet/net/")
 

@@ -186,7 +186,8 @@ class Calibrator {
     QT_TRY(auto exact, whisper::load_model(source_, Precision::kF32, pool_));
     config_ = exact->config;
     QT_TRY(const whisper::PackedModel quantized,
-           whisper::pack_model(weights_, config_, Precision::kInt8, all_int8(config_), pool_));
+           weights::pack_model(weights_, whisper::layer_specs(config_), Precision::kInt8,
+                               all_int8(config_), pool_));
     LayerNoise noise(*exact, quantized);
     exact->observer = &noise;
     QT_TRY(const SpeechModel model,

@@ -21,7 +21,7 @@ std::vector<const std::byte*> find_tensors(const whisper::PackedModel& model,
                                            const whisper::LayerSpec& spec, WeightFormat format) {
   QT_CHECK(model.plan.at(spec.name).format == format);
   std::vector<const std::byte*> data;
-  for (const nn::StoredTensor& tensor : whisper::layer_tensors(spec, format)) {
+  for (const nn::StoredTensor& tensor : weights::layer_tensors(spec, format)) {
     const TensorRef* found = model.tensors.find(tensor.name);
     QT_CHECK(found != nullptr);
     data.push_back(found->bytes.data());

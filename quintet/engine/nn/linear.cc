@@ -5,6 +5,7 @@
 #include "quintet/core/check.h"
 #include "quintet/engine/nn/row_blocks.h"
 #include "quintet/kernels/activation/activation.h"
+#include "quintet/kernels/activation/gated.h"
 #include "quintet/kernels/gemv/int4.h"
 #include "quintet/kernels/norm/norm.h"
 #include "quintet/kernels/quantize/quantize.h"
@@ -15,14 +16,16 @@ namespace {
 using kernels::Epilogue;
 using kernels::WeightFormat;
 
-constexpr float kLayerNormEps = 1e-5f;  // torch.nn.LayerNorm's default, which the models keep.
-
 // From this many rows on, threads share rows; below, they share output channels.
 constexpr int64_t kManyRows = 2 * RowBlocks::kRows;
 
-void norm_rows(const LayerNorm& norm, MatrixView<const float> x, MatrixView<float> y) {
+void norm_rows(const Norm& norm, MatrixView<const float> x, MatrixView<float> y) {
   for (int64_t t = 0; t < x.rows; ++t) {
-    kernels::layer_norm(x.row(t), norm.gamma, norm.beta, kLayerNormEps, y.row(t), x.cols);
+    if (norm.beta != nullptr) {
+      kernels::layer_norm(x.row(t), norm.gamma, norm.beta, norm.eps, y.row(t), x.cols);
+    } else {
+      kernels::rms_norm(x.row(t), norm.gamma, norm.eps, y.row(t), x.cols);
+    }
   }
 }
 
@@ -38,7 +41,7 @@ class Input {
   }
 
   // A few rows, normed (unless `norm` is null) and converted for one lane alone.
-  Input(Runtime& run, int64_t lane, const LayerNorm* norm, MatrixView<const float> x,
+  Input(Runtime& run, int64_t lane, const Norm* norm, MatrixView<const float> x,
         WeightFormat format)
       : format_(format), float32_(x) {
     if (norm != nullptr) {
@@ -104,48 +107,71 @@ int64_t panel_shares(const Runtime& run, int64_t panels) {
   return std::min(panels, run.pool.threads() * (panels >= kWide ? int64_t{8} : 1));
 }
 
-void multiply_few(Runtime& run, const LayerNorm* norm, const Linear& layer,
-                  MatrixView<const float> x, const Epilogue& epilogue, MatrixView<float> y) {
-  const int64_t panels = kernels::panel_count(layer.w.n);
+// Calls body(input, first row, rows, first panel, last panel) for parts that cover all rows and
+// panels, with x normed (unless `norm` is null) and converted. REQUIRES: `norm` with few rows only.
+template <typename Body>
+void for_each_part(Runtime& run, const Norm* norm, MatrixView<const float> x, WeightFormat format,
+                   int64_t panels, Body&& body) {
   const int64_t shares = panel_shares(run, panels);
-  run.pool.parallel_for_lanes(shares, [&](int64_t lane, int64_t s) {
-    const Input input(run, lane, norm, x, layer.w.format);
-    input.multiply(layer.w, epilogue, y, 0, x.rows, panels * s / shares, panels * (s + 1) / shares);
-  });
-}
-
-void multiply(Runtime& run, const Linear& layer, MatrixView<const float> x,
-              const Epilogue& epilogue, MatrixView<float> y) {
-  if (x.rows <= kFewRows) return multiply_few(run, nullptr, layer, x, epilogue, y);
-  const Input input(run, x, layer.w.format);
-  const int64_t panels = kernels::panel_count(layer.w.n);
+  if (x.rows <= kFewRows) {
+    run.pool.parallel_for_lanes(shares, [&](int64_t lane, int64_t s) {
+      const Input input(run, lane, norm, x, format);
+      body(input, int64_t{0}, x.rows, panels * s / shares, panels * (s + 1) / shares);
+    });
+    return;
+  }
+  const Input input(run, x, format);
   if (x.rows >= kManyRows) {
     const int64_t blocks = RowBlocks::count(x.rows, run.pool.threads());
     run.pool.parallel_for(blocks, [&](int64_t b) {
       const int64_t first = x.rows * b / blocks;
       const int64_t count = x.rows * (b + 1) / blocks - first;
       input.convert(first, count);
-      input.multiply(layer.w, epilogue, y, first, count, 0, panels);
+      body(input, first, count, int64_t{0}, panels);
     });
     return;
   }
-  if (layer.w.format != WeightFormat::kF32) {
+  if (format != WeightFormat::kF32) {
     const int64_t blocks = (x.rows + kFewRows - 1) / kFewRows;
     run.pool.parallel_for(blocks, [&](int64_t b) {
       input.convert(b * kFewRows, std::min(kFewRows, x.rows - b * kFewRows));
     });
   }
-  const int64_t shares = panel_shares(run, panels);
   run.pool.parallel_for(shares, [&](int64_t s) {
-    input.multiply(layer.w, epilogue, y, 0, x.rows, panels * s / shares, panels * (s + 1) / shares);
+    body(input, int64_t{0}, x.rows, panels * s / shares, panels * (s + 1) / shares);
   });
+}
+
+void multiply(Runtime& run, const Norm* norm, const Linear& layer, MatrixView<const float> x,
+              const Epilogue& epilogue, MatrixView<float> y) {
+  for_each_part(run, norm, x, layer.w.format, kernels::panel_count(layer.w.n),
+                [&](const Input& input, int64_t first, int64_t rows, int64_t begin, int64_t end) {
+                  input.multiply(layer.w, epilogue, y, first, rows, begin, end);
+                });
+}
+
+void multiply_gated(Runtime& run, const Norm* norm, const GatedLinear& layer,
+                    MatrixView<const float> x, MatrixView<float> up, MatrixView<float> y) {
+  const kernels::PackedWeights& w = layer.gate.w;
+  const auto activate = layer.activation == GateActivation::kSilu ? kernels::silu_multiply
+                                                                  : kernels::gelu_tanh_multiply;
+  for_each_part(run, norm, x, w.format, kernels::panel_count(w.n),
+                [&](const Input& input, int64_t first, int64_t rows, int64_t begin, int64_t end) {
+                  const int64_t column = begin * kernels::kPanelWidth;
+                  const int64_t columns = std::min(end * kernels::kPanelWidth, w.n) - column;
+                  input.multiply(w, {.bias = layer.gate.bias}, y, first, rows, begin, end);
+                  input.multiply(layer.up.w, {.bias = layer.up.bias}, up, first, rows, begin, end);
+                  for (int64_t r = first; r < first + rows; ++r) {
+                    activate(y.row(r) + column, up.row(r) + column, columns);
+                  }
+                });
 }
 
 // The unfused way of the baseline: the product to memory, then one pass for each operator.
 void multiply_unfused(Runtime& run, const Linear& layer, MatrixView<const float> x,
                       MatrixView<float> product, MatrixView<float> y,
                       const LinearOptions& options) {
-  multiply(run, layer, x, {}, product);
+  multiply(run, nullptr, layer, x, {}, product);
   if (layer.bias != nullptr) {
     run.pool.parallel_for(y.rows, [&](int64_t t) {
       float* row = product.row(t);
@@ -165,12 +191,12 @@ void multiply_unfused(Runtime& run, const Linear& layer, MatrixView<const float>
 }
 
 trace::Work norm_linear_work(const Linear& layer, MatrixView<const float> x) {
-  return layer_norm_work(x.rows, x.cols) + linear_work(layer, x);
+  return norm_work(x.rows, x.cols) + linear_work(layer, x);
 }
 
 }  // namespace
 
-trace::Work layer_norm_work(int64_t rows, int64_t cols) {
+trace::Work norm_work(int64_t rows, int64_t cols) {
   const auto values = static_cast<double>(rows * cols);
   // Mean 1, variance 3, scaling and shifting 4.
   return {.operations = 8 * values, .activation_bytes = 2 * sizeof(float) * values};
@@ -187,9 +213,9 @@ trace::Work linear_work(const Linear& layer, MatrixView<const float> x,
           .arithmetic = kernels::operand_type(w.format)};
 }
 
-void layer_norm(Runtime& run, const LayerNorm& norm, MatrixView<const float> x,
+void apply_norm(Runtime& run, const Norm& norm, MatrixView<const float> x,
                 MatrixView<float> y) {
-  const trace::Scope scope(run.trace, norm.name, layer_norm_work(x.rows, x.cols),
+  const trace::Scope scope(run.trace, norm.name, norm_work(x.rows, x.cols),
                            run.pool.threads());
   constexpr int64_t kRows = 32;
   run.pool.parallel_for((x.rows + kRows - 1) / kRows, [&](int64_t b) {
@@ -206,7 +232,7 @@ void linear(Runtime& run, const Linear& layer, MatrixView<const float> x, Matrix
   const trace::Scope scope(run.trace, layer.name, linear_work(layer, x, options),
                            run.pool.threads());
   if (run.fuse) {
-    multiply(run, layer, x,
+    multiply(run, nullptr, layer, x,
              {.bias = layer.bias,
               .gelu = options.activation == Activation::kGelu,
               .residual = options.add ? y.data : nullptr},
@@ -222,20 +248,44 @@ void linear(Runtime& run, const Linear& layer, MatrixView<const float> x, Matrix
   multiply_unfused(run, layer, x, matrix(product.data(), y.rows, y.cols), y, options);
 }
 
-void norm_linear(Runtime& run, const LayerNorm& norm, const Linear& layer,
+void norm_linear(Runtime& run, const Norm& norm, const Linear& layer,
                  MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
                  Activation activation) {
   if (run.fuse && x.rows <= kFewRows) {
     const Epilogue epilogue = {.bias = layer.bias, .gelu = activation == Activation::kGelu};
     const trace::Scope scope(run.trace, {norm.name, layer.name}, norm_linear_work(layer, x),
                              run.pool.threads());
-    return multiply_few(run, &norm, layer, x, epilogue, y);
+    return multiply(run, &norm, layer, x, epilogue, y);
   }
-  layer_norm(run, norm, x, h);
+  apply_norm(run, norm, x, h);
   linear(run, layer, h, y, {.activation = activation});
 }
 
-void norm_linear_heads(Runtime& run, const LayerNorm& norm, const Linear& layer,
+void norm_gated_linear(Runtime& run, const Norm& norm, const GatedLinear& layer,
+                       MatrixView<const float> x, MatrixView<float> h, MatrixView<float> up,
+                       MatrixView<float> y) {
+  QT_CHECK_EQ(layer.gate.w.n, layer.up.w.n);
+  QT_CHECK(layer.gate.w.format == layer.up.w.format);
+  const trace::Work work = linear_work(layer.gate, x) + linear_work(layer.up, x);
+  if (run.fuse && x.rows <= kFewRows) {
+    const trace::Scope scope(run.trace, {norm.name, layer.gate.name, layer.up.name},
+                             norm_work(x.rows, x.cols) + work, run.pool.threads());
+    return multiply_gated(run, &norm, layer, x, up, y);
+  }
+  apply_norm(run, norm, x, h);
+  if (run.fuse) {
+    const trace::Scope scope(run.trace, {layer.gate.name, layer.up.name}, work,
+                             run.pool.threads());
+    return multiply_gated(run, nullptr, layer, h, up, y);
+  }
+  linear(run, layer.gate, h, y);
+  linear(run, layer.up, h, up);
+  const auto activate = layer.activation == GateActivation::kSilu ? kernels::silu_multiply
+                                                                  : kernels::gelu_tanh_multiply;
+  run.pool.parallel_for(y.rows, [&](int64_t t) { activate(y.row(t), up.row(t), y.cols); });
+}
+
+void norm_linear_heads(Runtime& run, const Norm& norm, const Linear& layer,
                        MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
                        const HeadLoop& loop, const HeadBody& body) {
   // Panels of one head in one of the vectors.

@@ -1,4 +1,4 @@
-// Linear layers and layer norms over packed weights.
+// Linear layers and norms over packed weights.
 #pragma once
 
 #include <functional>
@@ -9,10 +9,12 @@
 
 namespace quintet::nn {
 
-struct LayerNorm {
+struct Norm {
   const float* gamma = nullptr;  // [D]
-  const float* beta = nullptr;   // [D]
-  const char* name = "norm";     // In traces.
+  // [D]; null: by the root mean square alone, without mean and beta (Zhang and Sennrich 2019).
+  const float* beta = nullptr;
+  float eps = 1e-5f;          // torch.nn.LayerNorm's default.
+  const char* name = "norm";  // In traces.
 };
 
 struct Linear {
@@ -23,9 +25,17 @@ struct Linear {
 
 enum class Activation { kNone, kGelu };
 
-// y = LayerNorm(x) per row, eps 1e-5. Shapes: x, y [T, D]. y may be x.
-void layer_norm(Runtime& run, const LayerNorm& norm, MatrixView<const float> x,
-                MatrixView<float> y);
+enum class GateActivation : uint8_t { kSilu, kGeluTanh };
+
+// activation(x Wg^T) * (x Wu^T), the inner half of a gated feed-forward layer (Shazeer 2020).
+struct GatedLinear {
+  Linear gate;
+  Linear up;  // Same shape and format.
+  GateActivation activation = GateActivation::kSilu;
+};
+
+// y = norm(x) per row. Shapes: x, y [T, D]. y may be x.
+void apply_norm(Runtime& run, const Norm& norm, MatrixView<const float> x, MatrixView<float> y);
 
 // y = activation(x W^T + b) (+ y where `add` is true: the residual connection).
 // Shapes: x [T, K] (rows may overlap for float32 and are converted otherwise), y [T, N].
@@ -36,13 +46,18 @@ struct LinearOptions {
 void linear(Runtime& run, const Linear& layer, MatrixView<const float> x, MatrixView<float> y,
             const LinearOptions& options = {});
 
-// y = activation(LayerNorm(x) W^T + b): layer_norm into h, then linear, in one loop of the pool
+// y = activation(norm(x) W^T + b): apply_norm into h, then linear, in one loop of the pool
 // where there are few rows. Shapes: x, h [T, K], y [T, N].
-void norm_linear(Runtime& run, const LayerNorm& norm, const Linear& layer,
+void norm_linear(Runtime& run, const Norm& norm, const Linear& layer,
                  MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
                  Activation activation = Activation::kNone);
 
-// The same for a layer whose outputs are one or more vectors of `heads` heads each (queries;
+// y = the gated product of norm(x). Shapes: x, h [T, K]; up, y [T, N], of which up and h are scratch.
+void norm_gated_linear(Runtime& run, const Norm& norm, const GatedLinear& layer,
+                       MatrixView<const float> x, MatrixView<float> h, MatrixView<float> up,
+                       MatrixView<float> y);
+
+// norm_linear for a layer whose outputs are one or more vectors of `heads` heads each (queries;
 // queries, keys and values), and then body(lane, head, block) for every head and each block <
 // `blocks`. With few rows a head follows in the same loop, on the thread that has computed its
 // outputs. Items with equal lane never run at the same time. `body` may write to h.
@@ -54,12 +69,12 @@ struct HeadLoop {
   const char* name = "heads";
   trace::Work work = {};
 };
-void norm_linear_heads(Runtime& run, const LayerNorm& norm, const Linear& layer,
+void norm_linear_heads(Runtime& run, const Norm& norm, const Linear& layer,
                        MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
                        const HeadLoop& loop, const HeadBody& body);
 
 // What they cannot do without, for traces.
-trace::Work layer_norm_work(int64_t rows, int64_t cols);
+trace::Work norm_work(int64_t rows, int64_t cols);
 trace::Work linear_work(const Linear& layer, MatrixView<const float> x,
                         const LinearOptions& options = {});
 

@@ -193,7 +193,7 @@ TEST(LinearWork, IsRecordedUnderTheNameOfTheLayer) {
   EXPECT_EQ(span.work.arithmetic, DType::kF32);
 }
 
-TEST(LayerNorm, EqualsAPlainLoopAlsoInPlace) {
+TEST(Norm, EqualsAPlainLoopAlsoInPlace) {
   constexpr int64_t kRows = 75;
   constexpr int64_t kCols = 50;
   const auto gamma = random_floats(kCols, 1, 1);
@@ -203,8 +203,8 @@ TEST(LayerNorm, EqualsAPlainLoopAlsoInPlace) {
   ThreadPool pool(2);
   InputScratch scratch(1, 1, 2, 1);
   Runtime runtime{pool, scratch};
-  const LayerNorm norm{gamma.data(), beta.data()};
-  layer_norm(runtime, norm, matrix<const float>(x.data(), kRows, kCols),
+  const Norm norm{.gamma = gamma.data(), .beta = beta.data()};
+  apply_norm(runtime, norm, matrix<const float>(x.data(), kRows, kCols),
              matrix(y.data(), kRows, kCols));
   for (int64_t t = 0; t < kRows; ++t) {
     const float* row = x.data() + t * kCols;
@@ -220,7 +220,7 @@ TEST(LayerNorm, EqualsAPlainLoopAlsoInPlace) {
       ASSERT_NEAR(static_cast<double>(y[static_cast<size_t>(t * kCols + i)]), want, 1e-5);
     }
   }
-  layer_norm(runtime, norm, matrix<const float>(x.data(), kRows, kCols),
+  apply_norm(runtime, norm, matrix<const float>(x.data(), kRows, kCols),
              matrix(x.data(), kRows, kCols));
   EXPECT_EQ(x, y);
 }

@@ -138,9 +138,9 @@ OutputHead stored_head(WeightFormat format, int64_t n, int64_t k,
 }
 
 void pack_head_panel(WeightFormat format, int64_t panel, MatrixView<const float> w,
-                     const float* importance, std::span<std::byte* const> data) {
-  if (format != WeightFormat::kI8) return pack_panel(format, panel, w, importance, data);
-  pack_panel(kCoarse, panel, w, importance, data.first(1));
+                     const PackHints& hints, std::span<std::byte* const> data) {
+  if (format != WeightFormat::kI8) return pack_panel(format, panel, w, hints, data);
+  pack_panel(kCoarse, panel, w, hints, data.first(1));
   const int64_t first = panel * kernels::kPanelWidth;
   kernels::pack_row_weights(w, data[1] + first * kernels::row_weight_stride(w.cols),
                             reinterpret_cast<float*>(data[2]) + first);
@@ -169,6 +169,27 @@ void exact_logits(Runtime& run, const OutputHead& head, MatrixView<const float> 
 void estimate_logits(Runtime& run, const OutputHead& head, MatrixView<const float> x,
                      MatrixView<float> logits) {
   linear(run, head.two_stages() ? head.coarse : head.whole, x, logits);
+}
+
+void head_logits(Runtime& run, const OutputHead& head, MatrixView<const float> x,
+                 MatrixView<float> logits, const std::function<bool(int64_t row)>& may_estimate) {
+  const auto end_of_run = [&](int64_t first) {
+    int64_t end = first;
+    while (end < x.rows && may_estimate(end) == may_estimate(first)) ++end;
+    return end;
+  };
+  int64_t first = 0;
+  for (int64_t row = 0; row < x.rows; ++row) {
+    if (!may_estimate(row)) continue;
+    estimate_logits(run, head, x, logits);
+    if (!head.two_stages()) return;
+    break;
+  }
+  for (int64_t end; first < x.rows; first = end) {
+    end = end_of_run(first);
+    if (may_estimate(first)) continue;
+    exact_logits(run, head, x.rows_from(first, end - first), logits.rows_from(first, end - first));
+  }
 }
 
 void refine_logits(const OutputHead& head, std::span<const float> x, int64_t count, float& error,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,7 +37,7 @@ OutputHead stored_head(kernels::WeightFormat format, int64_t n, int64_t k,
                        std::span<const std::byte* const> data);
 // As pack_panel.
 void pack_head_panel(kernels::WeightFormat format, int64_t panel, MatrixView<const float> w,
-                     const float* importance, std::span<std::byte* const> data);
+                     const PackHints& hints, std::span<std::byte* const> data);
 
 // The embedding of a token, [D].
 void embed_token(const OutputHead& head, int64_t token, float* to);
@@ -47,6 +48,11 @@ void exact_logits(Runtime& run, const OutputHead& head, MatrixView<const float> 
                   MatrixView<float> logits);
 void estimate_logits(Runtime& run, const OutputHead& head, MatrixView<const float> x,
                      MatrixView<float> logits);
+
+// Estimates where any row may be one, in one pass over the coarse weights; then the rows that may
+// not, neighbours together, in passes over the exact ones. `may_estimate`: of a row.
+void head_logits(Runtime& run, const OutputHead& head, MatrixView<const float> x,
+                 MatrixView<float> logits, const std::function<bool(int64_t row)>& may_estimate);
 
 // Makes exact, in estimate_logits of row x [D], every logit that can be among the `count` largest,
 // and those that weigh most in the sum of probabilities. -inf means "forbidden" and stays.

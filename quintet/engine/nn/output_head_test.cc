@@ -36,7 +36,7 @@ class OutputHeadTest : public ::testing::Test {
       const int64_t first = panel * kernels::kPanelWidth;
       const int64_t rows = std::min(kernels::kPanelWidth, kVocabulary - first);
       pack_head_panel(format, panel, {weights_.data() + first * kWidth, rows, kWidth, kWidth},
-                      nullptr, places);
+                      {}, places);
     }
     const std::vector<const std::byte*> data(places.begin(), places.end());
     return stored_head(format, kVocabulary, kWidth, data);

@@ -85,10 +85,12 @@ PackedWeights stored_weights(WeightFormat format, int64_t n, int64_t k,
 }
 
 void pack_panel(WeightFormat format, int64_t panel, MatrixView<const float> w,
-                const float* importance, std::span<std::byte* const> data) {
+                const PackHints& hints, std::span<std::byte* const> data) {
   const FormatTraits& f = traits(format);
   std::byte* panels = data[0] + panel * kernels::panel_bytes(format, w.cols);
-  if (format == WeightFormat::kI4) return kernels::pack_weights_i4(w, importance, panels);
+  if (format == WeightFormat::kI4) {
+    return kernels::pack_weights_i4(w, hints.importance, panels, hints.grids);
+  }
   std::byte* scales =
       f.companions.empty() ? nullptr : data[1] + panel * f.companions[0].panel_bytes(w.cols);
   kernels::pack_weights(format, w, panels, reinterpret_cast<float*>(scales));

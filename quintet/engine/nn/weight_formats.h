@@ -10,6 +10,7 @@
 
 #include "quintet/core/tensor.h"
 #include "quintet/kernels/gemm/gemm.h"
+#include "quintet/kernels/gemv/int4.h"
 
 namespace quintet::nn {
 
@@ -33,10 +34,15 @@ std::vector<StoredTensor> stored_tensors(const std::string& name, kernels::Weigh
 kernels::PackedWeights stored_weights(kernels::WeightFormat format, int64_t n, int64_t k,
                                       std::span<const std::byte* const> data);
 
+// What pack_weights_i4 takes beside the weights. Null: not known.
+struct PackHints {
+  const float* importance = nullptr;            // Mean squares of the inputs, [k].
+  const kernels::Int4Grid* grids = nullptr;  // Of the rows at hand, [rows, ceil(k / 32)].
+};
+
 // Packs rows [64 panel, 64 panel + w.rows) of a matrix into its stored_tensors at `data`.
-// `importance`: mean squares of the inputs, as pack_weights_i4 takes them; null: not known.
-// Shapes: w [up to 64, k]; importance [k]. Threads: panels may be packed at the same time.
+// Shapes: w [up to 64, k]. Threads: panels may be packed at the same time.
 void pack_panel(kernels::WeightFormat format, int64_t panel, MatrixView<const float> w,
-                const float* importance, std::span<std::byte* const> data);
+                const PackHints& hints, std::span<std::byte* const> data);
 
 }  // namespace quintet::nn

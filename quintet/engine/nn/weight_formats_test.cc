@@ -43,7 +43,7 @@ TEST(WeightFormats, StoredTensorsHoldTheWholeMatrix) {
     for (int64_t panel = 0; panel < kernels::panel_count(n); ++panel) {
       const int64_t first = panel * kernels::kPanelWidth;
       pack_panel(format, panel,
-                 {w.data() + first * k, std::min(kernels::kPanelWidth, n - first), k, k}, nullptr,
+                 {w.data() + first * k, std::min(kernels::kPanelWidth, n - first), k, k}, {},
                  places);
     }
     const std::vector<const std::byte*> data(places.begin(), places.end());

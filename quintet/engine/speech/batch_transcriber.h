@@ -14,7 +14,7 @@
 #include "quintet/engine/speech/recording.h"
 #include "quintet/engine/speech/speech_context.h"
 #include "quintet/engine/speech/speech_input.h"
-#include "quintet/engine/speech/stopwatch.h"
+#include "quintet/engine/stopwatch.h"
 #include "quintet/engine/speech/window_decoder.h"
 
 namespace quintet::speech {

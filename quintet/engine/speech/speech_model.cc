@@ -9,7 +9,7 @@
 #include "quintet/engine/speech/make_speech_model.h"
 #include "quintet/engine/speech/recording.h"
 #include "quintet/engine/speech/speech_context.h"
-#include "quintet/engine/speech/stopwatch.h"
+#include "quintet/engine/stopwatch.h"
 #include "quintet/engine/speech/vocabulary.h"
 #include "quintet/io/catalogue/store.h"
 #include "quintet/io/media/audio.h"
@@ -76,7 +76,7 @@ SpeechModel::~SpeechModel() = default;
 
 Result<SpeechModel> SpeechModel::load_file(const std::filesystem::path& path,
                                            const LoadOptions& options) {
-  const auto started = speech::Clock::now();
+  const auto started = Clock::now();
   constexpr int kMostThreads = 1024;
   if (options.threads < 0 || options.threads > kMostThreads) {
     return Error(Code::kInvalidArgument,
@@ -96,7 +96,7 @@ Result<SpeechModel> SpeechModel::load_file(const std::filesystem::path& path,
     QT_TRY(const std::filesystem::path network, io::find_model(options.voice_activity));
     QT_TRY(impl->voice_activity, speech::VoiceActivity::load(network));
   }
-  impl->load_milliseconds = speech::milliseconds_since(started);
+  impl->load_milliseconds = milliseconds_since(started);
   return SpeechModel(std::move(impl));
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "quintet/engine/timings.h"
+
 namespace quintet {
 
 struct Word {
@@ -29,22 +31,6 @@ struct Segment {
   float compression_ratio = 0;
   float no_speech_probability = 0;
   std::vector<Word> words;  // Only where asked for.
-};
-
-// Milliseconds by stage, summed over windows.
-struct Timings {
-  double load = 0;         // Of the model, when it was loaded.
-  double preprocess = 0;   // Reading, resampling, log-mel.
-  double encode = 0;       // Encoder, and cross-attention keys and values.
-  double prefill = 0;      // Prompts, language detection among them.
-  double first_token = 0;  // From the start to the first token of text.
-  double decode = 0;       // Everything from there to the end of the search.
-  double total = 0;        // All of it, without load.
-  int64_t tokens = 0;      // Produced while decoding.
-
-  double tokens_per_second() const {
-    return decode > 0 ? 1e3 * static_cast<double>(tokens) / decode : 0;
-  }
 };
 
 struct Transcript {

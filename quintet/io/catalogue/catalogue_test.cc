@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace quintet::io {
 namespace {
 
@@ -27,6 +29,16 @@ TEST(Catalogue, BuiltInOneIsValidAndKnowsWhisper) {
   EXPECT_EQ(whisper->installed_bytes(), 147884004u);
   EXPECT_EQ(whisper->download_bytes(), 133343666u);
   EXPECT_EQ(builtin_catalogue().find("no-such-model"), nullptr);
+}
+
+TEST(Catalogue, LanguageModelsLieInTheOnlyGgufOfTheirFolder) {
+  const CatalogueModel* model = builtin_catalogue().find("smollm2-135m");
+  ASSERT_NE(model, nullptr);
+  EXPECT_EQ(model->task, "generate");
+  EXPECT_EQ(model->download_bytes(), 92871040u);
+  EXPECT_EQ(std::ranges::count_if(
+                model->files, [](const CatalogueFile& f) { return f.name.ends_with(".gguf"); }),
+            1);
 }
 
 TEST(Catalogue, SinglePartHasTheSizeOfItsFile) {

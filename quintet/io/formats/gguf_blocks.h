@@ -12,6 +12,7 @@
 #include "quintet/core/result.h"
 #include "quintet/core/tensor.h"
 #include "quintet/io/formats/weight_file.h"
+#include "quintet/kernels/gemv/int4.h"
 
 namespace quintet::io {
 
@@ -52,10 +53,7 @@ void block_rows_to_f32(const BlockTensor& tensor, int64_t first_row, int64_t row
 
 // Where 32 neighbours lie: value = minimum + step * q for integers q from 0 to 15, computed in
 // float32, is exactly that of block_rows_to_f32. The step may be negative or 0.
-struct Int4Grid {
-  float step;
-  float minimum;
-};
+using kernels::Int4Grid;
 
 // The grids of some rows of Q4_0, Q4_1 and Q4_K; false, and nothing written, for other formats.
 // out [rows, K / 32]. REQUIRES: as above.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <unordered_map>
+#include <utility>
 
 #include "quintet/io/formats/tensor_table.h"
 #include "quintet/io/tokenizers/bpe_tables.h"
@@ -15,7 +16,40 @@ namespace {
 constexpr std::string_view kGpt2Pattern =
     R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
+// Added tokens in use are shorter than 100 bytes.
+constexpr size_t kMaxNormalizedToken = size_t{64} << 10;
+constexpr size_t kMaxNormalizedBytes = size_t{64} << 20;
+
 using OwnedArrays = BpeArrays<OwnedArray>;
+
+struct AddedTokens {
+  std::vector<AddedToken> given;
+  std::vector<AddedToken> normalized;            // With normalised content.
+  std::vector<const AddedToken*> of_normalized;  // And as they are in the definition.
+};
+
+Result<AddedTokens> sort_added_tokens(const BpeDefinition& definition) {
+  QT_TRY(const TextNormalizer normalizer, TextNormalizer::compile(definition.normalizers));
+  AddedTokens out;
+  size_t total = 0;
+  for (const AddedToken& token : definition.added_tokens) {
+    if (!token.normalized) {
+      out.given.push_back(token);
+      continue;
+    }
+    if (token.content.size() > kMaxNormalizedToken)
+      return Error(Code::kExhausted, "an added token has " + std::to_string(token.content.size()) +
+                                         " bytes; at most " + std::to_string(kMaxNormalizedToken) +
+                                         " are recognised in normalised text");
+    out.of_normalized.push_back(&token);
+    out.normalized.push_back(token);
+    out.normalized.back().content = normalizer.normalized(token.content);
+    total += out.normalized.back().content.size();
+    if (total > kMaxNormalizedBytes)
+      return Error(Code::kExhausted, "the added tokens together exceed 64 MiB");
+  }
+  return out;
+}
 
 // Every token by its id, as bytes.
 class Contents {
@@ -38,7 +72,10 @@ class Contents {
   bool knows(int32_t id) const {
     return id >= 0 && static_cast<size_t>(id) < flags_.size() && flags_[static_cast<size_t>(id)];
   }
-  void set_special(int32_t id) { flags_[static_cast<size_t>(id)] |= kSpecial; }
+  bool has(int32_t id, TokenFlag flag) const {
+    return knows(id) && (flags_[static_cast<size_t>(id)] & flag) != 0;
+  }
+  void set(int32_t id, TokenFlag flag) { flags_[static_cast<size_t>(id)] |= flag; }
   int32_t ids() const { return static_cast<int32_t>(bytes_.size()); }
 
   Result<void> write(std::span<const AddedToken> added, OwnedArrays& out) {
@@ -72,17 +109,28 @@ class Contents {
   std::vector<uint8_t> flags_;
 };
 
-Result<void> add_tokens(const BpeDefinition& definition, OwnedArrays& out) {
+Result<void> add_tokens(const BpeDefinition& definition, const AddedTokens& added,
+                        OwnedArrays& out) {
   Contents contents;
   for (const auto& [token, id] : definition.vocabulary) {
     if (contents.knows(id))
       return Error(Code::kCorrupt, "id " + std::to_string(id) + " belongs to two tokens, one is " +
                                        in_quotes(token));
-    QT_TRY_VOID(contents.add(token, id, bytes_from_alphabet(token).value_or(token)));
+    std::string bytes = definition.byte_level ? bytes_from_alphabet(token).value_or(token) : token;
+    QT_TRY_VOID(contents.add(token, id, std::move(bytes)));
+    contents.set(id, kMergeable);
   }
-  for (const AddedToken& token : definition.added_tokens) {
-    QT_TRY_VOID(contents.add(token.content, token.id, token.content));
-    if (token.special) contents.set_special(token.id);
+  const auto add = [&](const AddedToken& token, std::string bytes) -> Result<void> {
+    QT_TRY_VOID(contents.add(token.content, token.id, std::move(bytes)));
+    if (token.special) contents.set(token.id, kSpecial);
+    return {};
+  };
+  for (const AddedToken& token : added.given) QT_TRY_VOID(add(token, token.content));
+  for (size_t i = 0; i < added.normalized.size(); ++i) {
+    const AddedToken& token = *added.of_normalized[i];
+    // As Hugging Face tokenizers shows it; but the merging model must find its own tokens.
+    const bool merges = contents.has(token.id, kMergeable);
+    QT_TRY_VOID(add(token, merges ? token.content : added.normalized[i].content));
   }
   return contents.write(definition.added_tokens, out);
 }
@@ -105,6 +153,8 @@ Result<Ids> vocabulary_ids(const BpeDefinition& definition) {
 }
 
 Result<std::vector<Merge>> resolve_merges(const BpeDefinition& definition, const Ids& ids) {
+  if (!definition.merge_ranks.empty() && definition.merge_ranks.size() != definition.merges.size())
+    return Error(Code::kCorrupt, "the ranks of the merges are not as many as the merges");
   std::vector<Merge> merges;
   merges.reserve(definition.merges.size());
   std::string joined;
@@ -117,9 +167,20 @@ Result<std::vector<Merge>> resolve_merges(const BpeDefinition& definition, const
       return Error(Code::kCorrupt, "merge " + std::to_string(merges.size()) + " (" +
                                        in_quotes(left) + ", " + in_quotes(right) +
                                        ") names or makes a token that is not in the vocabulary");
-    merges.push_back({a->second, b->second, ab->second});
+    const auto place = static_cast<int32_t>(merges.size());
+    const int32_t rank =
+        definition.merge_ranks.empty() ? place : definition.merge_ranks[merges.size()];
+    merges.push_back({a->second, b->second, ab->second, rank});
   }
   return merges;
+}
+
+// How the vocabulary writes the token of one byte.
+std::string byte_token(int byte, bool byte_level) {
+  if (byte_level) return bytes_to_alphabet(std::string(1, static_cast<char>(byte)));
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto b = static_cast<size_t>(byte);
+  return {'<', '0', 'x', kDigits[b / 16], kDigits[b % 16], '>'};
 }
 
 Result<void> add_merges(const BpeDefinition& definition, OwnedArrays& out, BpeSettings& settings) {
@@ -127,8 +188,9 @@ Result<void> add_merges(const BpeDefinition& definition, OwnedArrays& out, BpeSe
   QT_TRY(const std::vector<Merge> merges, resolve_merges(definition, ids));
   out.merges = build_merge_table(merges, static_cast<int32_t>(out.token_flags.size()));
   for (int byte = 0; byte < 256; ++byte) {
-    const auto found = ids.find(bytes_to_alphabet(std::string(1, static_cast<char>(byte))));
-    out.merges.byte_ids.push_back(found == ids.end() ? -1 : found->second);
+    const auto found = ids.find(byte_token(byte, definition.byte_level));
+    const bool used = definition.byte_level || definition.byte_fallback;
+    out.merges.byte_ids.push_back(found == ids.end() || !used ? -1 : found->second);
   }
   if (definition.unknown_token.empty()) return {};
   const auto found = ids.find(definition.unknown_token);
@@ -139,37 +201,27 @@ Result<void> add_merges(const BpeDefinition& definition, OwnedArrays& out, BpeSe
   return {};
 }
 
-void add_trees(const BpeDefinition& definition, OwnedArrays& out) {
-  std::vector<AddedToken> given;
-  std::vector<AddedToken> normalized;
-  for (const AddedToken& token : definition.added_tokens) {
-    if (!token.normalized) {
-      given.push_back(token);
-      continue;
-    }
-    normalized.push_back(token);
-    normalized.back().content = normalize_valid_parts(token.content, definition.normalizers);
-  }
-  out.given = build_added_token_tree(given);
-  out.normalized = build_added_token_tree(normalized);
-}
-
 }  // namespace
 
 Result<BpeTables> build_bpe_tables(const BpeDefinition& definition) {
   const auto owned = std::make_shared<OwnedArrays>();
   BpeTables tables;
-  QT_TRY_VOID(add_tokens(definition, *owned));
-  QT_TRY_VOID(add_merges(definition, *owned, tables.settings));
-  add_trees(definition, *owned);
-  tables.settings.ignore_merges = definition.ignore_merges;
-  tables.settings.normalizers = definition.normalizers;
-  tables.settings.splits = definition.splits;
-  if (definition.add_prefix_space) {
-    tables.settings.prefix_space_at = static_cast<int32_t>(definition.splits.size());
-  }
-  if (definition.gpt2_split) tables.settings.splits.push_back({std::string(kGpt2Pattern), {}});
+  static_cast<BpeRules&>(tables.settings) = definition;
+  if (definition.gpt2_split)
+    tables.settings.pre_tokenizers.emplace_back(SplitRule{std::string(kGpt2Pattern), {}});
   QT_TRY_VOID(check_settings(tables.settings));
+  QT_TRY(const AddedTokens added, sort_added_tokens(definition));
+  QT_TRY_VOID(add_tokens(definition, added, *owned));
+  QT_TRY_VOID(add_merges(definition, *owned, tables.settings));
+  for (const auto* around : {&definition.before, &definition.after}) {
+    for (const int32_t id : *around) {
+      if (id < 0 || std::cmp_greater_equal(id, owned->token_flags.size()))
+        return Error(Code::kCorrupt, "the post-processor puts id " + std::to_string(id) +
+                                         " beside a text, which no token has");
+    }
+  }
+  owned->given = build_added_token_tree(added.given);
+  owned->normalized = build_added_token_tree(added.normalized);
   for_each_array([](const char*, const auto& from, auto& view) { view = from; }, *owned,
                  tables.arrays);
   tables.memory = owned;

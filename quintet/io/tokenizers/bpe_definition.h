@@ -1,4 +1,4 @@
-// What a byte-level BPE tokenizer consists of, whatever file it came from.
+// What a BPE tokenizer consists of, whatever file it came from.
 #pragma once
 
 #include <cstdint>
@@ -8,24 +8,37 @@
 #include <vector>
 
 #include "quintet/io/tokenizers/added_tokens.h"
-#include "quintet/io/tokenizers/split_pattern.h"
-#include "quintet/io/tokenizers/unicode.h"
+#include "quintet/io/tokenizers/text_rules.h"
+#include "quintet/io/tokenizers/token_decoder.h"
 
 namespace quintet::io {
 
-// Text goes through the members in the order in which they stand here, from `normalizers` on.
-struct BpeDefinition {
-  std::vector<std::pair<std::string, int32_t>> vocabulary;  // Tokens in the byte-level alphabet.
-  std::vector<std::pair<std::string, std::string>>
-      merges;  // In the alphabet; the first goes first.
-  std::vector<AddedToken> added_tokens;
-  std::string unknown_token;  // For bytes that the vocabulary lacks; empty: they are dropped.
+// Everything but the tokens. Text goes through the members in the order in which they stand here,
+// from `normalizers` on.
+struct BpeRules {
+  // What merges: the bytes of a word (GPT-2's kind), or its characters (SentencePiece's).
+  bool byte_level = true;
+  bool byte_fallback =
+      false;  // A character that is no token becomes the tokens "<0x..>" of its bytes.
+  bool fuse_unknown = false;   // Unknown characters that adjoin become one token.
+  bool ignore_merges = false;  // A piece that is in the vocabulary is one token, merges or not.
 
-  std::vector<NormalForm> normalizers;
-  std::vector<SplitRule> splits;  // Each applies to the pieces of the one before.
-  bool add_prefix_space = false;  // Puts a space before each piece that does not begin with one.
-  bool gpt2_split = false;        // Last, GPT-2's split into words.
-  bool ignore_merges = false;     // A piece that is in the vocabulary is one token, merges or not.
+  std::vector<Normalizer> normalizers;
+  std::vector<PreTokenizer> pre_tokenizers;
+  std::vector<int32_t> before;  // Ids around the text, where special tokens are asked for.
+  std::vector<int32_t> after;
+  std::vector<DecodeRule> decoders;
+};
+
+struct BpeDefinition : BpeRules {
+  std::vector<std::pair<std::string, int32_t>>
+      vocabulary;  // In the byte-level alphabet, or as plain text.
+  std::vector<std::pair<std::string, std::string>>
+      merges;                        // As the vocabulary; the first goes first.
+  std::vector<int32_t> merge_ranks;  // Of each merge, where several share one; empty: its place.
+  std::vector<AddedToken> added_tokens;
+  std::string unknown_token;  // For what the vocabulary lacks; empty: it is dropped.
+  bool gpt2_split = false;    // Behind the pre-tokenizers, GPT-2's split into words.
 };
 
 }  // namespace quintet::io

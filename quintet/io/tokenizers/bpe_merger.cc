@@ -59,24 +59,22 @@ MergeTable<OwnedArray> build_merge_table(std::span<const Merge> merges, int32_t 
     const auto rule = static_cast<int32_t>(table.right.size());
     while (std::ssize(table.merge_begin) <= merge.left) table.merge_begin.push_back(rule);
     table.right.push_back(merge.right);
-    table.rank.push_back(i);
+    table.rank.push_back(merge.rank);
     table.merged.push_back(merge.merged);
   }
   table.merge_begin.resize(static_cast<size_t>(ids) + 1, static_cast<int32_t>(table.right.size()));
   return table;
 }
 
-void merge_word(const MergeTable<ArrayView>& table, std::string_view word, int32_t unknown_id,
-                std::vector<int32_t>& tokens) {
+void merge_parts(const MergeTable<ArrayView>& table, std::span<const int32_t> parts,
+                 std::vector<int32_t>& tokens) {
+  if (parts.empty()) return;
   std::vector<Symbol> symbols;
-  symbols.reserve(word.size());
-  for (const char byte : word) {
-    const int32_t id = table.byte_ids[static_cast<unsigned char>(byte)];
-    if (id < 0 && unknown_id < 0) continue;
+  symbols.reserve(parts.size());
+  for (const int32_t id : parts) {
     const auto at = static_cast<int64_t>(symbols.size());
-    symbols.push_back({id < 0 ? unknown_id : id, at - 1, at + 1});
+    symbols.push_back({id, at - 1, at + 1});
   }
-  if (symbols.empty()) return;
   const auto count = static_cast<int64_t>(symbols.size());
   const auto symbol = [&](int64_t i) -> Symbol& { return symbols[static_cast<size_t>(i)]; };
 

@@ -1,9 +1,8 @@
-// The merging step of byte-pair encoding: from the bytes of a word to its tokens.
+// The merging step of byte-pair encoding: from the parts of a word to its tokens.
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "quintet/io/tokenizers/added_tokens.h"
@@ -14,7 +13,7 @@ namespace quintet::io {
 // including, merge_begin[i + 1], in rising order of their right token.
 template <template <typename> typename Array>
 struct MergeTable {
-  Array<int32_t> byte_ids;     // [256]: the token of each byte alone, -1 where there is none.
+  Array<int32_t> byte_ids;     // [256]: the token of each byte, -1 where there is none.
   Array<int32_t> merge_begin;  // [ids + 1]
   Array<int32_t> right;        // [rules]
   Array<int32_t> rank;         // [rules]: the lowest goes first.
@@ -25,18 +24,18 @@ struct Merge {
   int32_t left = 0;
   int32_t right = 0;
   int32_t merged = 0;
+  int32_t rank = 0;  // The lowest goes first, of equal ones the leftmost in the text.
 };
 
-// `merges`: the first goes first; of equal pairs the last counts. byte_ids stays empty.
+// Of equal pairs the last counts. byte_ids stays empty.
 // REQUIRES: tokens are from 0 to ids - 1.
 MergeTable<OwnedArray> build_merge_table(std::span<const Merge> merges, int32_t ids);
 
-// Appends the tokens of `word`. Of all pairs that can merge, the earliest in the list does, of
-// equal ones the leftmost, until none can. Bytes without a token become `unknown_id`, or nothing
-// where that is negative.
-// REQUIRES: the arrays are as MergeTable says, tokens and `unknown_id` below ids.
-// Cost: O(n log n) in the bytes of the word.
-void merge_word(const MergeTable<ArrayView>& table, std::string_view word, int32_t unknown_id,
-                std::vector<int32_t>& tokens);
+// Appends what the tokens of `parts` become. Of all pairs that can merge, the one with the
+// lowest rank does, of equal ones the leftmost, until none can.
+// REQUIRES: the arrays are as MergeTable says, tokens from 0 to ids - 1.
+// Cost: O(n log n) in the parts.
+void merge_parts(const MergeTable<ArrayView>& table, std::span<const int32_t> parts,
+                 std::vector<int32_t>& tokens);
 
 }  // namespace quintet::io

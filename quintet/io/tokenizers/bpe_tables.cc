@@ -4,16 +4,8 @@
 #include <optional>
 #include <span>
 
-#include "quintet/io/formats/json.h"
-
 namespace quintet::io {
 namespace {
-
-using nlohmann::json;
-
-// Raised with every change of the arrays or settings: an older file must be converted again.
-constexpr int64_t kTablesVersion = 1;
-constexpr size_t kMaxSplits = 64;  // Tokenizers in use have up to four.
 
 template <typename T>
 constexpr DType dtype_of() {
@@ -91,75 +83,12 @@ Result<void> check_arrays(const BpeArrays<ArrayView>& a, const BpeSettings& sett
              {"normalized.first_child", "normalized.byte", "normalized.token", "normalized.flags"},
              checks);
   if (checks.error()) return *checks.error();
-  if (settings.unknown_id < -1 || settings.unknown_id >= static_cast<int32_t>(ids) ||
-      settings.prefix_space_at < -1 || settings.prefix_space_at > std::ssize(settings.splits)) {
+  const auto is_no_token = [&](int32_t id) { return id >= static_cast<int32_t>(ids); };
+  if (is_no_token(settings.unknown_id) || std::ranges::any_of(settings.before, is_no_token) ||
+      std::ranges::any_of(settings.after, is_no_token)) {
     return Error(Code::kCorrupt, "the tokenizer's settings do not fit its tensors");
   }
   return {};
-}
-
-Result<int32_t> small_int_field(const json& object, std::string_view key) {
-  QT_TRY(const int64_t value, int_field(object, key));
-  if (value < -1 || value > static_cast<int64_t>(kMaxTokenIds)) {
-    return Error(Code::kCorrupt, std::string(key) + " is " + std::to_string(value));
-  }
-  return static_cast<int32_t>(value);
-}
-
-// The value that has `name` in a list of names and values.
-template <typename Names>
-auto value_of(const Names& names, std::string_view name)
-    -> Result<std::remove_cvref_t<decltype(names.front().second)>> {
-  const auto found = std::ranges::find(names, name, [](const auto& entry) { return entry.first; });
-  if (found == names.end()) return Error(Code::kCorrupt, in_quotes(name) + " is unknown");
-  return found->second;
-}
-
-template <typename Names, typename Value>
-std::string name_of(const Names& names, Value value) {
-  const auto found =
-      std::ranges::find(names, value, [](const auto& entry) { return entry.second; });
-  return std::string(found->first);
-}
-
-Result<SplitRule> read_split(const json& object) {
-  SplitRule split;
-  QT_TRY(split.pattern, string_field(object, "pattern"));
-  QT_TRY(const std::string behavior, string_field(object, "behavior"));
-  QT_TRY(split.options.behavior, value_of(kSplitBehaviorNames, behavior));
-  QT_TRY(const bool literal, bool_field(object, "literal"));
-  split.options.syntax = literal ? PatternSyntax::kLiteral : PatternSyntax::kRegex;
-  QT_TRY(split.options.invert, bool_field(object, "invert"));
-  return split;
-}
-
-Result<BpeSettings> read_settings(const std::string& text) {
-  QT_TRY(const json root, parse_json(text, kTokenizerMetadata));
-  QT_TRY(const int64_t version, int_field(root, "version"));
-  if (version != kTablesVersion) {
-    return Error(Code::kUnsupported, "tables of version " + std::to_string(version) +
-                                         " cannot be read; convert the published model again");
-  }
-  BpeSettings settings;
-  QT_TRY(settings.unknown_id, small_int_field(root, "unknown_id"));
-  QT_TRY(settings.prefix_space_at, small_int_field(root, "prefix_space_at"));
-  QT_TRY(settings.ignore_merges, bool_field(root, "ignore_merges"));
-  QT_TRY(const std::vector<std::string> normalizers, string_list_field(root, "normalizers"));
-  for (const std::string& name : normalizers) {
-    QT_TRY(const NormalForm form, value_of(kNormalFormNames, name));
-    settings.normalizers.push_back(form);
-  }
-  const auto splits = root.find("splits");
-  if (splits == root.end() || !splits->is_array()) {
-    return Error(Code::kCorrupt, "splits must be a list");
-  }
-  for (const json& entry : *splits) {
-    if (!entry.is_object()) return Error(Code::kCorrupt, "splits must be a list of objects");
-    QT_TRY(SplitRule split, read_split(entry));
-    settings.splits.push_back(std::move(split));
-  }
-  QT_TRY_VOID(check_settings(settings));
-  return settings;
 }
 
 template <typename T>
@@ -177,14 +106,6 @@ void bind_array(const WeightFile& file, const char* name, std::span<const T>& ar
 
 }  // namespace
 
-Result<void> check_settings(const BpeSettings& settings) {
-  const size_t steps = settings.splits.size() + settings.normalizers.size();
-  if (steps <= kMaxSplits) return {};
-  return Error(Code::kExhausted, "has " + std::to_string(steps) +
-                                     " normalizers and splits; at most " +
-                                     std::to_string(kMaxSplits) + " are read");
-}
-
 std::vector<TensorEntry> tensors_of(const BpeTables& tables) {
   std::vector<TensorEntry> entries;
   for_each_array(
@@ -198,33 +119,13 @@ std::vector<TensorEntry> tensors_of(const BpeTables& tables) {
   return entries;
 }
 
-Result<std::string> settings_text(const BpeSettings& settings) {
-  json normalizers = json::array();
-  for (const NormalForm form : settings.normalizers) {
-    normalizers.push_back(name_of(kNormalFormNames, form));
-  }
-  json splits = json::array();
-  for (const SplitRule& split : settings.splits) {
-    splits.push_back({{"pattern", split.pattern},
-                      {"behavior", name_of(kSplitBehaviorNames, split.options.behavior)},
-                      {"literal", split.options.syntax == PatternSyntax::kLiteral},
-                      {"invert", split.options.invert}});
-  }
-  return json_text({{"version", kTablesVersion},
-                    {"unknown_id", settings.unknown_id},
-                    {"prefix_space_at", settings.prefix_space_at},
-                    {"ignore_merges", settings.ignore_merges},
-                    {"normalizers", std::move(normalizers)},
-                    {"splits", std::move(splits)}});
-}
-
 Result<BpeTables> read_bpe_tables(const WeightFile& file) {
   const auto text = file.metadata.find(kTokenizerMetadata);
   if (text == file.metadata.end()) {
     return Error(Code::kCorrupt, "the file describes no tokenizer");
   }
   BpeTables tables;
-  QT_TRY(tables.settings, read_settings(text->second).with(kTokenizerMetadata));
+  QT_TRY(tables.settings, parse_settings(text->second).with(kTokenizerMetadata));
   Checks checks;
   for_each_array([&](const char* name, auto& array) { bind_array(file, name, array, checks); },
                  tables.arrays);

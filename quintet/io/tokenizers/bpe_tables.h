@@ -1,4 +1,4 @@
-// What a byte-level BPE tokenizer works on: flat arrays, made from a definition or lying in a
+// What a BPE tokenizer works on: flat arrays, made from a definition or lying in a
 // mapped file, and the few settings beside them.
 #pragma once
 
@@ -14,12 +14,17 @@
 #include "quintet/io/tokenizers/added_tokens.h"
 #include "quintet/io/tokenizers/bpe_definition.h"
 #include "quintet/io/tokenizers/bpe_merger.h"
+#include "quintet/io/tokenizers/bpe_settings.h"
 
 namespace quintet::io {
 
 inline constexpr size_t kMaxTokenIds = size_t{1} << 20;
 
-enum TokenFlag : uint8_t { kKnown = 1, kSpecial = 2 };
+enum TokenFlag : uint8_t {
+  kKnown = 1,
+  kSpecial = 2,
+  kMergeable = 4,  // Of the vocabulary, not only an added token. Not set in files of version 1.
+};
 
 template <template <typename> typename Array>
 struct BpeArrays {
@@ -32,17 +37,6 @@ struct BpeArrays {
   AddedTokenTree<Array> normalized;  // And in normalised text.
 };
 
-struct BpeSettings {
-  int32_t unknown_id = -1;       // For bytes that no token stands for; -1: they are dropped.
-  int32_t prefix_space_at = -1;  // Before this split, a space; -1: nowhere.
-  bool ignore_merges = false;
-  std::vector<NormalForm> normalizers;
-  std::vector<SplitRule> splits;
-};
-
-// Errors: kExhausted where there are more steps than a tokenizer may have.
-Result<void> check_settings(const BpeSettings& settings);
-
 struct BpeTables {
   BpeArrays<ArrayView> arrays;
   BpeSettings settings;
@@ -54,12 +48,10 @@ struct BpeTables {
 Result<BpeTables> build_bpe_tables(const BpeDefinition& definition);
 
 // As they stand in a packed file: the arrays as tensors "tokenizer.<array>", the settings as text
-// under the metadata key "tokenizer".
+// (bpe_settings.h) under the metadata key "tokenizer".
 inline constexpr std::string_view kTokenizerMetadata = "tokenizer";
 inline constexpr std::string_view kTokenizerTensors = "tokenizer.";
 std::vector<TensorEntry> tensors_of(const BpeTables& tables);
-// Errors: kInvalidArgument where a pattern is not UTF-8.
-Result<std::string> settings_text(const BpeSettings& settings);
 
 // The tables in `file`, used where they lie; every number in them is checked.
 // Errors: kCorrupt, naming the array; kUnsupported for tables of another version.

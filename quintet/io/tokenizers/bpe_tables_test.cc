@@ -87,6 +87,40 @@ TEST(BpeTables, FromAFileTokenizeAsTheDefinitionDoes) {
   }
 }
 
+TEST(BpeTables, KeepEveryRule) {
+  BpeDefinition definition = small_definition();
+  definition.byte_level = false;
+  definition.byte_fallback = definition.fuse_unknown = definition.ignore_merges = true;
+  definition.normalizers = {NormalForm::kNfkd, LowercaseRule{},
+                            StripRule{.left = false, .right = true},
+                            ReplaceRule{"a+", PatternSyntax::kRegex, "b"}, PrefixRule{.text = "p"}};
+  definition.pre_tokenizers = {
+      PrefixRule{.text = "_", .where_missing = true, .at_start = true},
+      SplitRule{"x", {PatternSyntax::kLiteral, SplitBehavior::kMergedWithNext, true}}};
+  definition.before = {256, 260};
+  definition.after = {261};
+  definition.decoders = {MetaspaceRule{"_", false}, ByteFallbackRule{}, FuseRule{},
+                         TrimRule{" ", 1, 2}};
+  const BpeTables built = build_bpe_tables(definition).value();
+  const auto read = through_a_file(built);
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(settings_text(read->settings).value(), settings_text(built.settings).value());
+  const BpeTokenizer mapped = opened(*read);
+  EXPECT_EQ(mapped.encode("xaab \u00c9"), opened(built).encode("xaab \u00c9"));
+}
+
+TEST(BpeTables, OfTheFirstVersionAreRead) {
+  const BpeTables built = build_bpe_tables(small_definition()).value();
+  const auto read = through_a_file(built, [](Metadata& metadata, std::vector<PackedEntry>&) {
+    metadata["tokenizer"] = R"({"ignore_merges":false,"normalizers":["NFC"],"prefix_space_at":1,)"
+                            R"("splits":[{"behavior":"Removed","invert":false,"literal":true,)"
+                            R"("pattern":"-"}],"unknown_id":-1,"version":1})";
+  });
+  const BpeTokenizer tokenizer = opened(read);
+  EXPECT_EQ(tokenizer.encode("abc-ab"), (std::vector<int32_t>{' ', 257, ' ', 256}));
+  EXPECT_EQ(tokenizer.decode(std::vector<int32_t>{257, ' '}), "abc ");
+}
+
 TEST(BpeTables, AreUsedWhereTheyLie) {
   const auto built = build_bpe_tables(small_definition());
   ASSERT_TRUE(built) << built.error().message();
@@ -210,18 +244,37 @@ TEST(BpeTables, RefuseSettingsThatDoNotFit) {
     EXPECT_FALSE(read) << key << " " << value;
     return read ? Error(Code::kInternal, "") : read.error();
   };
-  EXPECT_EQ(error_with("version", 2).code(), Code::kUnsupported);
-  EXPECT_THAT(error_with("version", 2).message(), HasSubstr("convert the published model again"));
+  const auto rules = [](std::initializer_list<Json> list) { return Json(list); };
+  EXPECT_EQ(error_with("version", 3).code(), Code::kUnsupported);
+  EXPECT_THAT(error_with("version", 3).message(), HasSubstr("convert the published model again"));
   EXPECT_EQ(error_with("version", "1").code(), Code::kCorrupt);
   EXPECT_EQ(error_with("unknown_id", 263).code(), Code::kCorrupt);
   EXPECT_EQ(error_with("unknown_id", int64_t{1} << 32).code(), Code::kCorrupt);
-  EXPECT_EQ(error_with("prefix_space_at", 2).code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("before", {263}).code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("after", {-1}).code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("after", std::vector<int>(65, 1)).code(), Code::kExhausted);
   EXPECT_EQ(error_with("ignore_merges", 1).code(), Code::kCorrupt);
-  EXPECT_EQ(error_with("normalizers", {"NFX"}).code(), Code::kCorrupt);
-  EXPECT_EQ(error_with("normalizers", std::vector<std::string>(65, "NFC")).code(),
+  EXPECT_EQ(error_with("byte_level", nullptr).code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("normalizers", rules({{{"type", "NFX"}}})).code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("normalizers", rules({{{"type", "Split"}}})).code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("normalizers", rules({"NFC"})).code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("normalizers", std::vector<Json>(65, {{"type", "NFC"}})).code(),
             Code::kExhausted);
-  EXPECT_EQ(error_with("splits", Json::object()).code(), Code::kCorrupt);
-  EXPECT_EQ(error_with("splits", {"x"}).code(), Code::kCorrupt);
+  EXPECT_EQ(
+      error_with(
+          "normalizers",
+          rules({{{"type", "Replace"}, {"pattern", ""}, {"literal", true}, {"content", "a"}}}))
+          .code(),
+      Code::kCorrupt);
+  EXPECT_EQ(error_with("pre_tokenizers", std::vector<Json>(9, {{"type", "Prefix"},
+                                                               {"text", "a"},
+                                                               {"where_missing", false},
+                                                               {"at_start", false}}))
+                .code(),
+            Code::kExhausted);
+  EXPECT_EQ(error_with("pre_tokenizers", Json::object()).code(), Code::kCorrupt);
+  EXPECT_EQ(error_with("decoders", rules({{{"type", "Trim"}, {"content", " "}}})).code(),
+            Code::kCorrupt);
   EXPECT_THAT(through_a_file(tables, [](Metadata& m, std::vector<PackedEntry>&) { m.clear(); })
                   .error()
                   .message(),

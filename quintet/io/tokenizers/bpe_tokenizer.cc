@@ -10,21 +10,28 @@ namespace quintet::io {
 namespace {
 
 constexpr size_t kMaxWordBytes = size_t{1} << 20;
+// Characters whose tokens are found without a search; with them the Basic Multilingual Plane.
+constexpr char32_t kCommonCharacters = 0x10000;
 
 }  // namespace
 
 struct BpeTokenizer::Impl {
   BpeTables tables;
-  std::vector<SplitPattern> splits;
+  TextNormalizer normalizer;
+  WordSplitter splitter;
+  TokenDecoder decoder;
+  std::vector<int32_t> character_ids;  // [kCommonCharacters], where characters merge; -1: none.
 
   const BpeArrays<ArrayView>& arrays() const { return tables.arrays; }
   bool has_flag(int32_t id, TokenFlag flag) const;
   std::string_view bytes_of(int32_t id) const;
   std::optional<int32_t> find(std::string_view bytes) const;
+  void find_characters();
+  int32_t id_of_character(std::string_view bytes, CodePoint c) const;
 
-  void encode_normalized(std::string_view text, std::vector<int32_t>& out) const;
-  void encode_piece(std::string_view piece, size_t first_split, std::vector<int32_t>& out) const;
+  void encode_section(std::string_view text, bool at_start, std::vector<int32_t>& out) const;
   void encode_word(std::string_view word, std::vector<int32_t>& out) const;
+  std::vector<int32_t> parts_of(std::string_view word) const;
 };
 
 bool BpeTokenizer::Impl::has_flag(int32_t id, TokenFlag flag) const {
@@ -46,12 +53,33 @@ std::optional<int32_t> BpeTokenizer::Impl::find(std::string_view bytes) const {
   return *found;
 }
 
-void BpeTokenizer::Impl::encode_normalized(std::string_view text, std::vector<int32_t>& out) const {
+void BpeTokenizer::Impl::find_characters() {
+  character_ids.assign(kCommonCharacters, -1);
+  for (const int32_t id : arrays().by_bytes) {
+    const std::string_view bytes = bytes_of(id);
+    const CodePoint c = code_point_at(bytes, 0);
+    if (c.bytes > 0 && c.bytes == bytes.size() && c.value < kCommonCharacters &&
+        has_flag(id, kMergeable))
+      character_ids[c.value] = id;
+  }
+}
+
+int32_t BpeTokenizer::Impl::id_of_character(std::string_view bytes, CodePoint c) const {
+  if (c.bytes > 0 && c.value < kCommonCharacters) return character_ids[c.value];
+  const auto id = find(bytes);
+  return id && has_flag(*id, kMergeable) ? *id : -1;
+}
+
+void BpeTokenizer::Impl::encode_section(std::string_view text, bool at_start,
+                                        std::vector<int32_t>& out) const {
   // Patterns need valid UTF-8; runs of other bytes are words by themselves.
   for (size_t at = 0; at < text.size();) {
     size_t end = at + valid_utf8_bytes(text, at);
     if (end > at) {
-      encode_piece(text.substr(at, end - at), 0, out);
+      splitter.split({.text = text.substr(at, end - at),
+                      .at_start = at_start && at == 0,
+                      .may_prefix = at == 0},
+                     [&](std::string_view word) { encode_word(word, out); });
     } else {
       while (end < text.size() && code_point_at(text, end).bytes == 0) ++end;
       encode_word(text.substr(at, end - at), out);
@@ -60,33 +88,64 @@ void BpeTokenizer::Impl::encode_normalized(std::string_view text, std::vector<in
   }
 }
 
-void BpeTokenizer::Impl::encode_piece(std::string_view piece, size_t first_split,
-                                      std::vector<int32_t>& out) const {
-  std::string prefixed;
-  if (std::cmp_equal(first_split, tables.settings.prefix_space_at) && !piece.starts_with(' '))
-    piece = prefixed.append(1, ' ').append(piece);
-  if (first_split == splits.size()) return encode_word(piece, out);
-  for (const std::string_view part : splits[first_split].split(piece))
-    encode_piece(part, first_split + 1, out);
-}
-
 void BpeTokenizer::Impl::encode_word(std::string_view word, std::vector<int32_t>& out) const {
   if (tables.settings.ignore_merges)
     if (const auto whole = find(word)) return out.push_back(*whole);
-  for (; word.size() > kMaxWordBytes; word.remove_prefix(kMaxWordBytes))
-    merge_word(arrays().merges, word.substr(0, kMaxWordBytes), tables.settings.unknown_id, out);
-  merge_word(arrays().merges, word, tables.settings.unknown_id, out);
+  while (!word.empty()) {
+    size_t bytes = std::min(word.size(), kMaxWordBytes);
+    while (bytes < word.size() && bytes > 1 && (word[bytes] & 0xc0) == 0x80) --bytes;
+    merge_parts(arrays().merges, parts_of(word.substr(0, bytes)), out);
+    word.remove_prefix(bytes);
+  }
+}
+
+// The tokens from which merging begins.
+std::vector<int32_t> BpeTokenizer::Impl::parts_of(std::string_view word) const {
+  const BpeSettings& settings = tables.settings;
+  std::vector<int32_t> parts;
+  parts.reserve(word.size());
+  bool unknown_waits = false;
+  const auto settle_unknown = [&] {
+    if (std::exchange(unknown_waits, false)) parts.push_back(settings.unknown_id);
+  };
+  const auto byte_id = [&](char byte) {
+    return arrays().merges.byte_ids[static_cast<unsigned char>(byte)];
+  };
+  for (size_t at = 0, bytes = 1; at < word.size(); at += bytes) {
+    const CodePoint c = settings.byte_level ? CodePoint() : code_point_at(word, at);
+    bytes = std::max<size_t>(1, c.bytes);
+    const std::string_view character = word.substr(at, bytes);
+    const int32_t id = settings.byte_level ? byte_id(word[at]) : id_of_character(character, c);
+    if (id >= 0) {
+      settle_unknown();
+      parts.push_back(id);
+      continue;
+    }
+    // What is unknown waits for the next character that is known, over the bytes of others: so
+    // does Hugging Face tokenizers.
+    if (settings.byte_fallback &&
+        std::ranges::all_of(character, [&](char b) { return byte_id(b) >= 0; })) {
+      for (const char b : character) parts.push_back(byte_id(b));
+      continue;
+    }
+    if (settings.unknown_id < 0) continue;
+    if (!settings.fuse_unknown) settle_unknown();
+    unknown_waits = true;
+  }
+  settle_unknown();
+  return parts;
 }
 
 BpeTokenizer::BpeTokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Result<BpeTokenizer> BpeTokenizer::open(BpeTables tables) {
   auto impl = std::make_shared<Impl>();
-  for (const SplitRule& split : tables.settings.splits) {
-    QT_TRY(SplitPattern pattern, SplitPattern::compile(split.pattern, split.options));
-    impl->splits.push_back(std::move(pattern));
-  }
+  const BpeSettings& settings = tables.settings;
+  QT_TRY(impl->normalizer, TextNormalizer::compile(settings.normalizers));
+  QT_TRY(impl->splitter, WordSplitter::compile(settings.pre_tokenizers));
+  QT_TRY(impl->decoder, TokenDecoder::compile(settings.decoders));
   impl->tables = std::move(tables);
+  if (!impl->tables.settings.byte_level) impl->find_characters();
   return BpeTokenizer(std::move(impl));
 }
 
@@ -105,9 +164,10 @@ Result<BpeTokenizer> BpeTokenizer::load(const std::filesystem::path& path) {
   return parse(json, path.string());
 }
 
-std::vector<int32_t> BpeTokenizer::encode(std::string_view text) const {
+std::vector<int32_t> BpeTokenizer::encode(std::string_view text, AddSpecial add) const {
+  const BpeSettings& settings = impl_->tables.settings;
   std::vector<int32_t> ids;
-  const std::vector<NormalForm>& normalizers = impl_->tables.settings.normalizers;
+  if (add == AddSpecial::kYes) ids = settings.before;
   for (const TextPiece& piece : split_at_added_tokens(impl_->arrays().given, text)) {
     if (piece.token >= 0) {
       ids.push_back(piece.token);
@@ -115,21 +175,28 @@ std::vector<int32_t> BpeTokenizer::encode(std::string_view text) const {
     }
     std::string owned;
     std::string_view plain = piece.text;
-    if (!normalizers.empty()) plain = owned = normalize_valid_parts(plain, normalizers);
+    if (!impl_->normalizer.empty()) plain = owned = impl_->normalizer.normalized(plain);
     for (const TextPiece& inner : split_at_added_tokens(impl_->arrays().normalized, plain)) {
-      if (inner.token >= 0)
+      if (inner.token >= 0) {
         ids.push_back(inner.token);
-      else
-        impl_->encode_normalized(inner.text, ids);
+        continue;
+      }
+      const bool at_start = piece.text.data() == text.data() && inner.text.data() == plain.data();
+      impl_->encode_section(inner.text, at_start, ids);
     }
   }
+  if (add == AddSpecial::kYes) ids.insert(ids.end(), settings.after.begin(), settings.after.end());
   return ids;
 }
 
 std::string BpeTokenizer::decode(std::span<const int32_t> ids, SpecialTokens specials) const {
   std::string text;
-  for (const int32_t id : ids)
-    if (specials == SpecialTokens::kKeep || !is_special(id)) text += token_bytes(id);
+  DecodeStream stream(impl_->decoder, InvalidUtf8::kKeep);
+  for (const int32_t id : ids) {
+    const bool skip = specials == SpecialTokens::kSkip && is_special(id);
+    if (!skip && knows(id)) stream.push(token_bytes(id), text);
+  }
+  stream.finish(text);
   return text;
 }
 
@@ -141,11 +208,15 @@ std::optional<int32_t> BpeTokenizer::token_id(std::string_view content) const {
   return impl_->find(content);
 }
 
+bool BpeTokenizer::knows(int32_t id) const { return impl_->has_flag(id, kKnown); }
+
 bool BpeTokenizer::is_special(int32_t id) const { return impl_->has_flag(id, kSpecial); }
 
 int64_t BpeTokenizer::size() const {
   return static_cast<int64_t>(impl_->arrays().token_flags.size());
 }
+
+const TokenDecoder& BpeTokenizer::decoder() const { return impl_->decoder; }
 
 const BpeTables& BpeTokenizer::tables() const { return impl_->tables; }
 

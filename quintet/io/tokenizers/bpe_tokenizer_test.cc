@@ -54,6 +54,18 @@ std::string error_of(const Json& json) {
   return tokenizer.has_value() ? "" : tokenizer.error().message();
 }
 
+Json replacing(const std::string& pattern, const std::string& content) {
+  return {{"type", "Replace"}, {"pattern", {{"String", pattern}}}, {"content", content}};
+}
+
+// The post-processor that puts a token before the text.
+Json around(const std::string& token, int id) {
+  const Json single = {{{"SpecialToken", {{"id", token}}}}, {{"Sequence", {{"id", "A"}}}}};
+  return {{"type", "TemplateProcessing"},
+          {"single", single},
+          {"special_tokens", {{token, {{"ids", {id}}}}}}};
+}
+
 TEST(BpeTokenizer, EqualsHuggingFaceTokenizersInEveryKind) {
   const Json golden = golden_file("small.json");
   ASSERT_TRUE(golden.is_object());
@@ -134,6 +146,77 @@ TEST(BpeTokenizer, EncodesWordsOfAMegabyteWithoutQuadraticWork) {
   EXPECT_EQ(tokenizer.decode(ids), text);
 }
 
+// A vocabulary of characters, merges and byte tokens, without a pre-tokenizer.
+Json characters_and_bytes(bool all_bytes) {
+  Json vocabulary = {{"<unk>", 0}, {"<s>", 1},     {"\u2581", 2},   {"a", 3},     {"b", 4},
+                     {"ab", 5},    {"\u2581a", 6}, {"\u2581ab", 7}, {"\u00e9", 8}};
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  for (size_t byte = 0; byte < (all_bytes ? 256 : 128); ++byte)
+    vocabulary[{'<', '0', 'x', kDigits[byte / 16], kDigits[byte % 16], '>'}] = 9 + byte;
+  const Json merges = {"a b", "\u2581 ab", "\u2581 a"};
+  return {
+      {"model",
+       {{"type", "BPE"},
+        {"vocab", vocabulary},
+        {"merges", merges},
+        {"byte_fallback", true},
+        {"unk_token", "<unk>"},
+        {"fuse_unk", true}}},
+      {"normalizer", replacing(" ", "\u2581")},
+      {"post_processor", around("<s>", 1)},
+      {"added_tokens", {{{"id", 1}, {"content", "<s>"}, {"special", true}}}},
+      {"decoder",
+       {{"type", "Sequence"},
+        {"decoders", {replacing("\u2581", " "), {{"type", "ByteFallback"}}, {{"type", "Fuse"}}}}}}};
+}
+
+TEST(BpeTokenizer, MergesCharactersAndFallsBackToBytes) {
+  const BpeTokenizer tokenizer = parsed(characters_and_bytes(true));
+  EXPECT_THAT(tokenizer.encode("ab ab a\u00e9"), ElementsAre(5, 7, 6, 8));
+  EXPECT_THAT(tokenizer.encode("a\u00ea"), ElementsAre(3, 9 + 0xc3, 9 + 0xaa));
+  EXPECT_THAT(tokenizer.encode("a", AddSpecial::kYes), ElementsAre(1, 3));
+  EXPECT_EQ(tokenizer.token_bytes(9), "<0x00>");
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));
+  for (const std::string& text : {all, " a\u00e9\n\u4f60  b" + all.substr(128) + " ab"})
+    EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+}
+
+TEST(BpeTokenizer, FusesWhatHasNeitherTokenNorBytes) {
+  Json json = characters_and_bytes(false);
+  EXPECT_THAT(parsed(json).encode("a\u4f60\u4f60b\xff"), ElementsAre(3, 0, 4, 0));
+  json["model"]["fuse_unk"] = false;
+  EXPECT_THAT(parsed(json).encode("a\u4f60\u4f60b"), ElementsAre(3, 0, 0, 4));
+  json["model"].erase("unk_token");
+  EXPECT_THAT(parsed(json).encode("a\u4f60\u4f60b"), ElementsAre(5));
+}
+
+TEST(BpeTokenizer, TakesAWholeTextForAWordWithoutQuadraticWork) {
+  const BpeTokenizer tokenizer = parsed(characters_and_bytes(true));
+  std::string text;
+  while (text.size() < size_t{5} << 20) text += "ab \u4f60a";
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+}
+
+TEST(BpeTokenizer, PutsAPrefixBeforeSectionsAsTheSchemeSays) {
+  Json json = characters_and_bytes(true);
+  json["normalizer"] = nullptr;
+  const auto encoded = [&](const char* scheme, std::string_view text) {
+    json["pre_tokenizer"] = {
+        {"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}};
+    return parsed(json).encode(text);
+  };
+  EXPECT_THAT(encoded("always", "ab<s>ab a"), ElementsAre(7, 1, 7, 6));
+  EXPECT_THAT(encoded("first", "ab<s>ab a"), ElementsAre(7, 1, 5, 6));
+  EXPECT_THAT(encoded("first", "<s>ab"), ElementsAre(1, 5));
+  EXPECT_THAT(encoded("never", "ab<s>ab a"), ElementsAre(5, 1, 5, 6));
+  // Behind bytes that are no characters a text goes on.
+  EXPECT_THAT(encoded("always",
+                      "ab\xff"
+                      "ab"),
+              ElementsAre(7, 9 + 0xff, 5));
+}
+
 TEST(BpeTokenizer, NamesThePartThatItCannotRead) {
   const Json good = bytes_and_merges({{"a", "b"}});
   const auto with = [&](const char* pointer, const Json& value) {
@@ -143,16 +226,35 @@ TEST(BpeTokenizer, NamesThePartThatItCannotRead) {
   };
   EXPECT_EQ(error_of(good), "");
   EXPECT_THAT(with("/model/type", "Unigram"), HasSubstr("test.json: model: type 'Unigram'"));
-  EXPECT_THAT(with("/model/byte_fallback", true), HasSubstr("'byte_fallback' is set"));
+  EXPECT_THAT(with("/model/byte_fallback", true), HasSubstr("model: 'byte_fallback' is set"));
+  EXPECT_THAT(with("/model/dropout", 0.1), HasSubstr("'dropout' is set"));
   EXPECT_THAT(with("/model/vocab/a", -1), HasSubstr("id of 'a'"));
   EXPECT_THAT(with("/model/vocab/a", 2'000'000), HasSubstr("has id 2000000"));
   EXPECT_THAT(with("/model/vocab/a", 98), HasSubstr("belongs to two tokens"));
   EXPECT_THAT(with("/model/merges/0", "a b c"), HasSubstr("entry 0"));
   EXPECT_THAT(with("/model/merges/0", "a c"), HasSubstr("merge 0 ('a', 'c')"));
   EXPECT_THAT(with("/model/unk_token", "<unk>"), HasSubstr("unk_token '<unk>'"));
-  EXPECT_THAT(with("/normalizer", {{"type", "Lowercase"}}), HasSubstr("normalizer: type 'Lower"));
-  EXPECT_THAT(with("/pre_tokenizer", nullptr), HasSubstr("does not end in ByteLevel"));
-  EXPECT_THAT(with("/pre_tokenizer/type", "Metaspace"), HasSubstr("does not end in ByteLevel"));
+  EXPECT_THAT(with("/normalizer", {{"type", "Nmt"}}), HasSubstr("normalizer: type 'Nmt'"));
+  EXPECT_THAT(with("/normalizer", replacing("", "x")), HasSubstr("a replacement is empty"));
+  EXPECT_THAT(with("/normalizer", replacing("a", std::string(300, 'a'))),
+              HasSubstr("more than 256 times as long"));
+  EXPECT_THAT(
+      with("/normalizer", {{"type", "Replace"}, {"pattern", {{"Regex", "("}}}, {"content", ""}}),
+      HasSubstr("does not compile"));
+  EXPECT_THAT(with("/pre_tokenizer/type", "Whitespace"),
+              HasSubstr("pre_tokenizer: type 'Whitespace'"));
+  EXPECT_THAT(with("/pre_tokenizer",
+                   {{"type", "Metaspace"}, {"replacement", "_"}, {"prepend_scheme", "last"}}),
+              HasSubstr("prepend_scheme 'last'"));
+  EXPECT_THAT(with("/decoder", {{"type", "WordPiece"}}), HasSubstr("decoder: ByteLevel must"));
+  EXPECT_THAT(with("/decoder", {{"type", "Sequence"},
+                                {"decoders", {{{"type", "ByteLevel"}}, {{"type", "CTC"}}}}}),
+              HasSubstr("decoder: type 'CTC'"));
+  EXPECT_THAT(with("/post_processor", {{"type", "Other"}}), HasSubstr("post_processor: type 'Oth"));
+  EXPECT_THAT(with("/post_processor", around("ab", 1000)), HasSubstr("puts id 1000 beside"));
+  EXPECT_THAT(with("/post_processor",
+                   {{"type", "Sequence"}, {"processors", {around("a", 97), around("b", 98)}}}),
+              HasSubstr("two steps that put tokens"));
   EXPECT_THAT(with("/added_tokens", {{{"id", 5}, {"content", "ab"}}}),
               HasSubstr("added token 'ab' has id 5 and in the vocabulary id 256"));
 }

@@ -156,4 +156,11 @@ std::vector<std::string_view> SplitPattern::split(std::string_view text) const {
   return out;
 }
 
+std::string SplitPattern::replaced(std::string_view text, std::string_view content) const {
+  std::string out;
+  for (const Section& section : sections(text))
+    out += section.is_match ? content : text.substr(section.begin, section.end - section.begin);
+  return out;
+}
+
 }  // namespace quintet::io

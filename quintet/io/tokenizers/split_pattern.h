@@ -53,6 +53,9 @@ class SplitPattern {
   // REQUIRES: `text` is valid UTF-8.
   std::vector<std::string_view> split(std::string_view text) const;
 
+  // The text with `content` in the place of each match. REQUIRES: as split.
+  std::string replaced(std::string_view text, std::string_view content) const;
+
  private:
   struct Compiled;
   struct Section;

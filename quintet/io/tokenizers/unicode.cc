@@ -46,6 +46,26 @@ size_t valid_utf8_bytes(std::string_view text, size_t at) {
   return end - at;
 }
 
+Utf8Part utf8_part_at(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  const unsigned char first = byte(0);
+  if (first < 0xc2 || first > 0xf4) return {1, false};
+  const size_t whole = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  size_t bytes = 1;
+  for (; bytes < whole && at + bytes < text.size(); ++bytes) {
+    // Overlong forms, surrogates and values past U+10FFFF show in the second byte.
+    const bool second = bytes == 1;
+    const unsigned char least = second && first == 0xe0   ? 0xa0
+                                : second && first == 0xf0 ? 0x90
+                                                          : 0x80;
+    const unsigned char most = second && first == 0xed   ? 0x9f
+                               : second && first == 0xf4 ? 0x8f
+                                                         : 0xbf;
+    if (byte(bytes) < least || byte(bytes) > most) return {bytes, false};
+  }
+  return {bytes, true};
+}
+
 void append_utf8(std::string& text, char32_t code_point) {
   const auto push = [&](char32_t bits) { text.push_back(static_cast<char>(bits)); };
   if (code_point < 0x80) return push(code_point);
@@ -106,6 +126,27 @@ std::string to_lower(std::string_view text) {
   return out;
 }
 
+std::string lowercase_characters(std::string_view text) {
+  constexpr char32_t kCapitalIWithDot = U'\u0130';
+  std::string out;
+  out.reserve(text.size());
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint c = code_point_at(text, at);
+    if (c.bytes == 0) {
+      out += text[at++];
+      continue;
+    }
+    if (c.value == kCapitalIWithDot) {
+      out += "i\u0307";
+    } else {
+      append_utf8(out,
+                  static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
+    }
+    at += c.bytes;
+  }
+  return out;
+}
+
 std::string normalize_unicode(std::string_view text, NormalForm form) {
   int options = UTF8PROC_STABLE;
   const bool compose = form == NormalForm::kNfc || form == NormalForm::kNfkc;
@@ -119,19 +160,6 @@ std::string normalize_unicode(std::string_view text, NormalForm form) {
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
   if (bytes < 0) return std::string(text);
   return std::string(reinterpret_cast<const char*>(mapped), static_cast<size_t>(bytes));
-}
-
-std::string normalize_valid_parts(std::string_view text, std::span<const NormalForm> forms) {
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    const size_t valid = valid_utf8_bytes(text, at);
-    std::string run(text.substr(at, valid));
-    for (const NormalForm form : forms) run = normalize_unicode(run, form);
-    out += run;
-    at += valid;
-    if (at < text.size()) out += text[at++];
-  }
-  return out;
 }
 
 }  // namespace quintet::io

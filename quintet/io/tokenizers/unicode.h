@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +24,15 @@ CodePoint code_point_before(std::string_view text, size_t at);
 // Bytes from `at` on up to the first that is not valid UTF-8.
 size_t valid_utf8_bytes(std::string_view text, size_t at = 0);
 
+// The longest part of a character that valid UTF-8 could begin with at `at`, or one byte.
+struct Utf8Part {
+  size_t bytes = 0;
+  bool may_go_on = false;  // The text ends here, and more of it could complete the character.
+};
+// REQUIRES: at < text.size(), and no valid character begins there.
+// Source: Unicode 15, section 3.9, "maximal subpart".
+Utf8Part utf8_part_at(std::string_view text, size_t at);
+
 void append_utf8(std::string& text, char32_t code_point);
 
 // Unicode's White_Space.
@@ -40,6 +48,9 @@ bool is_symbol_or_punctuation(char32_t code_point);
 // UTF-8 stay.
 std::string to_lower(std::string_view text);
 
+// The same of each character by itself: every sigma alike, and U+0130 becomes two characters.
+std::string lowercase_characters(std::string_view text);
+
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 
 inline constexpr std::array<std::pair<std::string_view, NormalForm>, 4> kNormalFormNames = {
@@ -50,8 +61,5 @@ inline constexpr std::array<std::pair<std::string_view, NormalForm>, 4> kNormalF
 
 // REQUIRES: `text` is valid UTF-8; what is not comes back as it is.
 std::string normalize_unicode(std::string_view text, NormalForm form);
-
-// All of `forms`, one after the other. Bytes that are not UTF-8 stay, and nothing joins over them.
-std::string normalize_valid_parts(std::string_view text, std::span<const NormalForm> forms);
 
 }  // namespace quintet::io

@@ -17,6 +17,8 @@
 #include "quintet/kernels/gemm/gemm.h"
 #include "quintet/kernels/gemm/gemm_kernels.h"
 #include "quintet/kernels/gemm/gemm_ref.h"
+#include "quintet/kernels/gemv/int4.h"
+#include "quintet/kernels/gemv/int4_ref.h"
 #include "quintet/kernels/quantize/quantize.h"
 #include "quintet/kernels/roofline/loops.h"
 
@@ -62,6 +64,7 @@ class Case {
         x8_(m * depth_),
         x_scales_(m),
         x_sums_(m),
+        x_group_sums_(m * depth_ / kInt4Group + m),
         y_(m * n) {
     std::mt19937 random(7);
     std::uniform_real_distribution<float> uniform(-1, 1);
@@ -86,7 +89,7 @@ class Case {
       case WeightFormat::kF32: gemm_f32_ref(x(rows), w_, {}, y); break;
       case WeightFormat::kBF16: gemm_bf16_ref({x16_.data(), rows, w_.k, depth_}, w_, {}, y); break;
       case WeightFormat::kI8: gemm_i8_ref(x8(rows), w_, {}, y); break;
-      case WeightFormat::kI4: return false;  // gemv_bench.cc
+      case WeightFormat::kI4: gemm_i4_ref(x8(rows), w_, {}, y); break;
     }
     for (size_t i = 0; i < expected.size(); ++i) {
       if (!(std::fabs(expected[i] - y_.data()[i]) <= 1e-3f)) return false;
@@ -97,7 +100,8 @@ class Case {
  private:
   MatrixView<const float> x(int64_t rows) const { return matrix(x_.data(), rows, w_.k); }
   QuantizedRows x8(int64_t rows) {
-    return {x8_.data(), rows, depth_, x_scales_.data(), x_sums_.data()};
+    return {x8_.data(), rows, depth_, x_scales_.data(), x_sums_.data(),
+            w_.format == WeightFormat::kI4 ? x_group_sums_.data() : nullptr};
   }
 
   void run(int64_t rows, const Epilogue& epilogue, float* out) {
@@ -109,7 +113,7 @@ class Case {
         gemm_bf16({x16_.data(), rows, w_.k, depth_}, w_, epilogue, y, 0, panels);
         break;
       case WeightFormat::kI8: gemm_i8(x8(rows), w_, epilogue, y, 0, panels); break;
-      case WeightFormat::kI4: break;
+      case WeightFormat::kI4: gemm_i4(x8(rows), w_, epilogue, y, 0, panels); break;
     }
   }
 
@@ -123,6 +127,7 @@ class Case {
   AlignedArray<int8_t> x8_;
   AlignedArray<float> x_scales_;
   AlignedArray<int32_t> x_sums_;
+  AlignedArray<int32_t> x_group_sums_;
   AlignedArray<float> y_;
 };
 
@@ -163,9 +168,22 @@ void shapes(benchmark::internal::Benchmark* b) {
   b->UseManualTime()->MinTime(0.2)->Unit(benchmark::kMicrosecond);
 }
 
+// A language model of 135 million parameters, a prompt of 832 tokens and a few rows: Q K V, the
+// output of attention, gate and up, down, the vocabulary.
+void language_shapes(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"M", "N", "K"});
+  for (const int64_t m : {832, 16, 8, 4, 1}) {
+    b->Args({m, 960, 576})->Args({m, 576, 576})->Args({m, 3072, 576})->Args({m, 576, 1536});
+  }
+  b->Args({832, 49152, 576});
+  b->UseManualTime()->MinTime(0.2)->Unit(benchmark::kMicrosecond);
+}
+
 BENCHMARK_CAPTURE(gemm_benchmark, GemmF32, WeightFormat::kF32, false)->Apply(shapes);
 BENCHMARK_CAPTURE(gemm_benchmark, GemmBf16, WeightFormat::kBF16, false)->Apply(shapes);
 BENCHMARK_CAPTURE(gemm_benchmark, GemmI8, WeightFormat::kI8, false)->Apply(shapes);
+BENCHMARK_CAPTURE(gemm_benchmark, GemmI4, WeightFormat::kI4, false)->Apply(language_shapes);
+BENCHMARK_CAPTURE(gemm_benchmark, GemmI8Language, WeightFormat::kI8, false)->Apply(language_shapes);
 BENCHMARK_CAPTURE(gemm_benchmark, GemmF32Gelu, WeightFormat::kF32, true)->Args({1500, 2048, 512});
 BENCHMARK_CAPTURE(gemm_benchmark, GemmI8Gelu, WeightFormat::kI8, true)->Args({1500, 2048, 512});
 

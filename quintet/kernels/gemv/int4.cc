@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "quintet/core/check.h"
 #include "quintet/kernels/gemm/gemm_kernels.h"
@@ -18,23 +19,29 @@ float scale_at(const std::byte* block, int64_t channel) {
   return bf16_to_f32(scale);
 }
 
+int32_t offset_at(const std::byte* block, int64_t channel) {
+  return std::to_integer<int32_t>(block[int4_zero_offset(channel)]) - 128;
+}
+
 template <int kRows>
-void tile_base(const Int4Rows& x, const std::byte* panel, int64_t groups, float* tile) {
+void direct_base(const Int4Rows& x, const std::byte* panel, int64_t groups, float* tile) {
   std::fill_n(tile, kRows * kPanelWidth, 0.0f);
   for (int64_t g = 0; g < groups; ++g) {
     const std::byte* block = panel + g * kInt4BlockBytes;
     for (int64_t channel = 0; channel < kPanelWidth; ++channel) {
-      const std::byte* bytes = block + kInt4ScaleBytes + channel * 4;
+      const std::byte* bytes = block + kInt4LinesAt + channel * 4;
       const float scale = scale_at(block, channel);
+      const int32_t offset = offset_at(block, channel);
       for (int64_t r = 0; r < kRows; ++r) {
         const int8_t* row = x.x + r * x.stride + g * kInt4Group;
-        int32_t sum = -8 * x.group_sums[r * x.group_stride + g];
+        int32_t sum = 0;
         for (int64_t i = 0; i < kInt4Lines * 4; ++i) {
           const int w = std::to_integer<int>(bytes[i / 4 * kPanelLineBytes + i % 4]);
           const int8_t* pair = row + i / 4 * 8 + i % 4;
           sum += (w & 15) * pair[0] + (w >> 4) * pair[4];
         }
-        tile[r * kPanelWidth + channel] += static_cast<float>(sum) * scale;
+        const int32_t exact = 8 * sum + offset * x.group_sums[r * x.group_stride + g];
+        tile[r * kPanelWidth + channel] += static_cast<float>(exact) * scale;
       }
     }
   }
@@ -47,7 +54,14 @@ void tile_base(const Int4Rows& x, const std::byte* panel, int64_t groups, float*
 
 const Int4Kernels& int4_kernels_base() {
   static constexpr Int4Kernels kKernels = {
-      "i4 base", {tile_base<1>, tile_base<2>, tile_base<3>, tile_base<4>}};
+      .name = "i4 base",
+      .direct = {direct_base<1>, direct_base<2>, direct_base<3>, direct_base<4>},
+      .direct_rows = std::numeric_limits<int64_t>::max(),
+      .unpack = nullptr,
+      .part_channels = 0,
+      .part_group_bytes = 0,
+      .part_rows = 0,
+      .part = {}};
   return kKernels;
 }
 
@@ -68,40 +82,153 @@ const Int4Kernels& int4_kernels(Isa isa) {
 
 }  // namespace internal
 
-void gemm_i4(const QuantizedRows& x, const PackedWeights& w, const Epilogue& epilogue,
-             MatrixView<float> y, int64_t first_panel, int64_t last_panel) {
-  using internal::kInt4TileRows;
-  QT_DCHECK(w.format == WeightFormat::kI4 && w.k > 0 && w.k <= 65536);
-  QT_DCHECK(x.group_sums != nullptr && x.stride >= padded_depth(w.format, w.k));
-  QT_DCHECK(first_panel >= 0 && last_panel <= panel_count(w.n));
-  const internal::Int4Kernels& kernels = internal::int4_kernels(active_isa());
-  const auto finish = internal::gemm_kernels(WeightFormat::kF32, active_isa()).finish;
-  const int64_t groups = padded_depth(w.format, w.k) / kInt4Group;
-  const int64_t strips = (x.rows + kInt4TileRows - 1) / kInt4TileRows;
-  alignas(64) std::array<float, kInt4TileRows * kPanelWidth> tile;
+namespace {
+
+using internal::int4_kernels;
+using internal::Int4Kernels;
+using internal::Int4Part;
+using internal::Int4Rows;
+using internal::kInt4DirectRows;
+
+// One product: what the two ways through it share.
+struct Product {
+  const QuantizedRows& x;
+  const PackedWeights& w;
+  const Epilogue& epilogue;
+  MatrixView<float> y;
+  internal::FinishFn finish_f32;
+  int64_t groups;
+
+  Int4Rows rows(int64_t first, int64_t group) const {
+    return {x.data + first * x.stride + group * kInt4Group, x.stride,
+            x.group_sums + first * x.group_stride() + group, x.group_stride(), x.scales + first};
+  }
+
+  // Bias, GELU and residual of `rows` rows from `row` and up to `columns` columns from `column`.
+  void finish(float* tile, int64_t row, int64_t rows, int64_t column, int64_t columns) const {
+    const float* residual = epilogue.residual;
+    finish_f32(tile, rows,
+               {.y = y.row(row) + column,
+                .y_stride = y.stride,
+                .columns = std::min(columns, w.n - column),
+                .bias = epilogue.bias != nullptr ? epilogue.bias + column : nullptr,
+                .residual = residual != nullptr ? residual + row * y.stride + column : nullptr,
+                .gelu = epilogue.gelu,
+                .x_scales = nullptr,
+                .x_row_sums = nullptr,
+                .w_scales = nullptr});
+  }
+};
+
+// Of `total` rows from `row` on, as many as make strips of at most `most` nearly equal.
+int64_t strip_height(int64_t row, int64_t total, int64_t most) {
+  const int64_t strips = (total - row + most - 1) / most;
+  return (total - row + strips - 1) / strips;
+}
+
+// Each strip of rows against the panels as they lie in memory.
+void run_direct(const Int4Kernels& kernels, const Product& product, int64_t first_panel,
+                int64_t last_panel) {
+  alignas(64) std::array<float, kInt4DirectRows * kPanelWidth> tile;
   for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-    const int64_t column = panel * kPanelWidth;
-    int64_t row = 0;
-    for (int64_t strip = 0; strip < strips; ++strip) {
-      const int64_t height = (x.rows - row + strips - strip - 1) / (strips - strip);
-      const QuantizedRows rows = x.rows_from(row, height);
-      kernels.tile[static_cast<size_t>(height - 1)](
-          {rows.data, rows.stride, rows.group_sums, rows.group_stride(), rows.scales},
-          w.panel(panel), groups, tile.data());
-      const float* residual = epilogue.residual;
-      finish(tile.data(), height,
-             {.y = y.row(row) + column,
-              .y_stride = y.stride,
-              .columns = std::min(kPanelWidth, w.n - column),
-              .bias = epilogue.bias != nullptr ? epilogue.bias + column : nullptr,
-              .residual = residual != nullptr ? residual + row * y.stride + column : nullptr,
-              .gelu = epilogue.gelu,
-              .x_scales = nullptr,
-              .x_row_sums = nullptr,
-              .w_scales = nullptr});
+    for (int64_t row = 0; row < product.x.rows;) {
+      const int64_t height = strip_height(row, product.x.rows, kInt4DirectRows);
+      kernels.direct[static_cast<size_t>(height - 1)](
+          product.rows(row, 0), product.w.panel(panel), product.groups, tile.data());
+      product.finish(tile.data(), row, height, panel * kPanelWidth, kPanelWidth);
       row += height;
     }
   }
+}
+
+// Blocks of rows against panels whose weights are made bytes on the way.
+class Unpacked {
+ public:
+  Unpacked(const Int4Kernels& kernels, const Product& product)
+      : kernels_(kernels), product_(product) {}
+
+  void run(int64_t first_panel, int64_t last_panel) {
+    const int64_t chunks = (product_.groups + kChunkGroups - 1) / kChunkGroups;
+    const std::byte* end = product_.w.panel(last_panel);
+    for (int64_t panel = first_panel; panel < last_panel; ++panel) {
+      for (int64_t row = 0; row < product_.x.rows; row += kBlockRows) {
+        const int64_t rows = std::min(kBlockRows, product_.x.rows - row);
+        for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+          const int64_t first = product_.groups * chunk / chunks;
+          const int64_t last = product_.groups * (chunk + 1) / chunks;
+          const std::byte* blocks = product_.w.panel(panel) + first * kInt4BlockBytes;
+          if (chunks > 1 || row == 0) {
+            if (kernels_.unpack != nullptr) kernels_.unpack(blocks, last - first, lines_.data());
+            ahead_ = blocks + (last - first) * kInt4BlockBytes;
+            ahead_end_ = std::min(end, ahead_ + (last - first) * kInt4BlockBytes);
+          }
+          multiply(panel, row, rows, first, last, kernels_.unpack != nullptr ? lines_.data() : blocks);
+        }
+      }
+    }
+  }
+
+ private:
+  // 32 groups of 64 channels are 80 KiB of the second-level cache; the rows of a block, 48.
+  static constexpr int64_t kChunkGroups = 32;
+  static constexpr int64_t kBlockRows = 192;
+  static constexpr int64_t kMostGroupBytes = 2560;  // Of all parts.
+
+  void multiply(int64_t panel, int64_t row, int64_t rows, int64_t first, int64_t last, const std::byte* lines) {
+    const int64_t groups = last - first;
+    const int64_t tiles = (rows + kernels_.part_rows - 1) / kernels_.part_rows * kPanelWidth /
+                          kernels_.part_channels;
+    const int64_t step = (kInt4BlockBytes / tiles + 63) / 64 * 64;
+    for (int64_t part = 0; part * kernels_.part_channels < kPanelWidth; ++part) {
+      const int64_t column = panel * kPanelWidth + part * kernels_.part_channels;
+      if (column >= product_.w.n) break;
+      for (int64_t r = 0; r < rows;) {
+        const int64_t height = strip_height(r, rows, kernels_.part_rows);
+        float* tile = tiles_.data() + r * kPanelWidth + part * kernels_.part_channels;
+        const bool finish = last == product_.groups;
+        kernels_.part[static_cast<size_t>(height - 1)](
+            product_.rows(row + r, first),
+            {.lines = lines + part * groups * kernels_.part_group_bytes,
+             .index = part,
+             .groups = groups,
+             .tile = tile,
+             .resume = first > 0,
+             .finish = finish,
+             .ahead = ahead_,
+             .ahead_step = ahead_ < ahead_end_ ? step : 0});
+        if (ahead_ < ahead_end_) ahead_ += step * groups;
+        if (finish) product_.finish(tile, row + r, height, column, kernels_.part_channels);
+        r += height;
+      }
+    }
+  }
+
+  const Int4Kernels& kernels_;
+  const Product& product_;
+  const std::byte* ahead_ = nullptr;  // Weights that come next, to be asked for up to the end.
+  const std::byte* ahead_end_ = nullptr;
+  alignas(64) std::array<std::byte, kChunkGroups * kMostGroupBytes> lines_;
+  alignas(64) std::array<float, kBlockRows * kPanelWidth> tiles_;
+};
+
+}  // namespace
+
+void gemm_i4(const QuantizedRows& x, const PackedWeights& w, const Epilogue& epilogue,
+             MatrixView<float> y, int64_t first_panel, int64_t last_panel) {
+  QT_DCHECK(w.format == WeightFormat::kI4 && w.k > 0 && w.k <= 65536);
+  QT_DCHECK(x.group_sums != nullptr && x.stride >= padded_depth(w.format, w.k));
+  QT_DCHECK(first_panel >= 0 && last_panel <= panel_count(w.n));
+  const Int4Kernels& kernels = int4_kernels(active_isa());
+  const Product product = {x,
+                           w,
+                           epilogue,
+                           y,
+                           internal::gemm_kernels(WeightFormat::kF32, active_isa()).finish,
+                           padded_depth(w.format, w.k) / kInt4Group};
+  if (x.rows <= kernels.direct_rows) {
+    return run_direct(kernels, product, first_panel, last_panel);
+  }
+  Unpacked(kernels, product).run(first_panel, last_panel);
 }
 
 }  // namespace quintet::kernels

@@ -11,13 +11,18 @@
 
 namespace quintet::kernels::internal {
 
-inline constexpr int64_t kInt4ScaleBytes = kPanelWidth * 2;
+// Where the parts of a block begin.
+inline constexpr int64_t kInt4ZerosAt = kPanelWidth * 2;
+inline constexpr int64_t kInt4LinesAt = kInt4ZerosAt + kPanelWidth;
 inline constexpr int64_t kInt4Lines = kInt4Group / 8;
-static_assert(kInt4BlockBytes == kInt4ScaleBytes + kInt4Lines * kPanelLineBytes);
+static_assert(kInt4BlockBytes == kInt4LinesAt + kInt4Lines * kPanelLineBytes);
 
-// Offset of a channel's scale in the scales of a block.
+// Offsets of a channel's scale and zero in a block.
 constexpr int64_t int4_scale_offset(int64_t channel) {
   return channel / 32 * 64 + channel % 16 * 4 + channel % 32 / 16 * 2;
+}
+constexpr int64_t int4_zero_offset(int64_t channel) {
+  return kInt4ZerosAt + channel % 16 * 4 + channel / 16;
 }
 
 // Rows of x against one panel.
@@ -29,15 +34,39 @@ struct Int4Rows {
   const float* scales;
 };
 
-// tile[r][64] = x[r] W^T, r < rows, in float32.
-using Int4TileFn = void (*)(const Int4Rows& x, const std::byte* panel, int64_t groups, float* tile);
+// tile[r][64] = x[r] W^T, r < rows, in float32, from the blocks of a panel as they are.
+using Int4DirectFn = void (*)(const Int4Rows& x, const std::byte* panel, int64_t groups,
+                              float* tile);
+inline constexpr int64_t kInt4DirectRows = 4;
 
-// Rows that share one walk over a panel.
-inline constexpr int64_t kInt4TileRows = 4;
+// For more rows the weights are made bytes first. `lines` has the parts of a panel (32 channels
+// with AVX-512, 16 with AVX2) one after another, each with `part_group_bytes` for each group: what
+// the tiles of the same table want.
+using Int4UnpackFn = void (*)(const std::byte* panel, int64_t groups, std::byte* lines);
+
+// What a tile is about, beside its rows.
+struct Int4Part {
+  const std::byte* lines;  // Of one part; the blocks of the panel where nothing is unpacked.
+  int64_t index;           // Which part of the panel.
+  int64_t groups;          // > 0
+  float* tile;             // Rows 64 floats apart.
+  bool resume;             // Adds to the sums of earlier groups, which lie in the tile.
+  bool finish;             // Multiplies by the scales of the rows at the end.
+  const std::byte* ahead;  // For each group, 640 bytes from here are asked for ...
+  int64_t ahead_step;      // ... and this is added.
+};
+using Int4PartFn = void (*)(const Int4Rows& x, const Int4Part& part);
+inline constexpr int64_t kInt4MostPartRows = 6;
 
 struct Int4Kernels {
   std::string_view name;
-  std::array<Int4TileFn, kInt4TileRows> tile;
+  std::array<Int4DirectFn, kInt4DirectRows> direct;
+  int64_t direct_rows;  // Up to how many rows go the direct way; the rest is unset if all do.
+  Int4UnpackFn unpack;  // Null: parts read the blocks.
+  int64_t part_channels;
+  int64_t part_group_bytes;
+  int64_t part_rows;  // The first entries of `part` that are set.
+  std::array<Int4PartFn, kInt4MostPartRows> part;
 };
 
 const Int4Kernels& int4_kernels_base();

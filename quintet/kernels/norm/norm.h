@@ -10,4 +10,8 @@ namespace quintet::kernels {
 void layer_norm(const float* x, const float* gamma, const float* beta, float eps, float* y,
                 int64_t n);
 
+// y = x / sqrt(mean(x^2) + eps) * gamma over one row of n values. y may be x.
+// Source: Zhang and Sennrich 2019; transformers LlamaRMSNorm.
+void rms_norm(const float* x, const float* gamma, float eps, float* y, int64_t n);
+
 }  // namespace quintet::kernels

@@ -24,4 +24,16 @@ inline std::vector<double> layer_norm_ref(std::span<const float> x, std::span<co
   return y;
 }
 
+inline std::vector<double> rms_norm_ref(std::span<const float> x, std::span<const float> gamma,
+                                        double eps) {
+  double squares = 0.0;
+  for (const float value : x) squares += static_cast<double>(value) * static_cast<double>(value);
+  const double root = std::sqrt(squares / static_cast<double>(x.size()) + eps);
+  std::vector<double> y;
+  for (size_t i = 0; i < x.size(); ++i) {
+    y.push_back(static_cast<double>(x[i]) / root * static_cast<double>(gamma[i]));
+  }
+  return y;
+}
+
 }  // namespace quintet::kernels

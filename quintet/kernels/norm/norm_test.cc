@@ -97,5 +97,20 @@ TEST_P(LayerNorm, SameRowGivesSameBitsInPlaceAndAtAnyAddress) {
   }
 }
 
+TEST_P(LayerNorm, RootMeanSquareEqualsReferenceAlsoInPlace) {
+  for (const int64_t n : row_sizes()) {
+    const std::vector<float> x = random_floats(n, 2.0f, 20);
+    const std::vector<float> gamma = random_floats(n, 1.0f, 21);
+    GuardedArray<float> y{std::span<const float>(x)};
+    GuardedArray<float> guarded_gamma{std::span<const float>(gamma)};
+    rms_norm(y.data(), guarded_gamma.data(), kEpsilon, y.data(), n);
+    const std::vector<double> expected = rms_norm_ref(x, gamma, static_cast<double>(kEpsilon));
+    for (int64_t i = 0; i < n; ++i) {
+      const double wanted = expected[static_cast<size_t>(i)];
+      EXPECT_NEAR(static_cast<double>(y[i]), wanted, 8 * 0x1p-24 * std::abs(wanted)) << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace quintet::kernels

@@ -34,6 +34,10 @@ inline F32 divide(F32 a, F32 b) { return _mm512_div_ps(a, b); }
 inline F32 square_root(F32 x) { return _mm512_sqrt_ps(x); }
 inline F32 multiply_add(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
 inline F32 maximum(F32 a, F32 b) { return _mm512_max_ps(a, b); }
+inline F32 minimum(F32 a, F32 b) { return _mm512_min_ps(a, b); }
+inline F32 where_less(F32 a, F32 b, F32 x, F32 y) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
 inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {
   const __mmask16 kept = _mm512_cmp_ps_mask(t, _mm512_set1_ps(limit), _CMP_GE_OQ);
   const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(z), 23);

@@ -42,6 +42,9 @@ inline F32 square_root(F32 x) {
 }
 inline F32 multiply_add(F32 a, F32 b, F32 c) { return a * b + c; }
 inline F32 maximum(F32 a, F32 b) { return a > b ? a : b; }
+inline F32 minimum(F32 a, F32 b) { return a < b ? a : b; }
+// x where a < b, y elsewhere.
+inline F32 where_less(F32 a, F32 b, F32 x, F32 y) { return a < b ? x : y; }
 // x * 2^n where t >= limit, zero elsewhere. n is the integer in the low bits of z; the product must
 // be a normal number.
 inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {

@@ -37,6 +37,10 @@ inline F32 divide(F32 a, F32 b) { return _mm256_div_ps(a, b); }
 inline F32 square_root(F32 x) { return _mm256_sqrt_ps(x); }
 inline F32 multiply_add(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
 inline F32 maximum(F32 a, F32 b) { return _mm256_max_ps(a, b); }
+inline F32 minimum(F32 a, F32 b) { return _mm256_min_ps(a, b); }
+inline F32 where_less(F32 a, F32 b, F32 x, F32 y) {
+  return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
 inline F32 scaled_from(F32 t, float limit, F32 x, F32 z) {
   const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(z), 23);
   const __m256i scaled = _mm256_add_epi32(_mm256_castps_si256(x), exponent);

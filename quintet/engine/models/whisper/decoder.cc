@@ -223,32 +223,16 @@ void Decoder::run_placed(MatrixView<float> logits, const CrossObserver* observer
   }
   QT_CHECK_EQ(std::ssize(logit_rows_), first + logits.rows);
   const auto states = matrix(states_.data() + first * x.cols, logits.rows, x.cols);
-  nn::layer_norm(run_, weights_.decoder_norm, states, states);
-  run_head(states, std::span(logit_rows_).subspan(static_cast<size_t>(first)), logits);
+  nn::apply_norm(run_, weights_.decoder_norm, states, states);
+  nn::head_logits(run_, weights_.head, states, logits, [&](int64_t row) {
+    return logit_rows_[static_cast<size_t>(first + row)].estimate;
+  });
 }
 
 void Decoder::reserve_states(int64_t rows) {
   logit_rows_.clear();
   if (states_.size() < rows * config_.d_model) {
     states_ = AlignedArray<float>(rows * config_.d_model);
-  }
-}
-
-// Estimates of all rows in one pass over the coarse weights, where any will do with them; then the
-// others, neighbours together, in passes over the exact ones. Prompts are rare among single tokens.
-void Decoder::run_head(MatrixView<const float> states, std::span<const Row> rows,
-                       MatrixView<float> logits) {
-  const auto estimated = [](const Row& row) { return row.estimate; };
-  if (std::any_of(rows.begin(), rows.end(), estimated)) {
-    nn::estimate_logits(run_, weights_.head, states, logits);
-    if (!weights_.head.two_stages()) return;
-  }
-  for (auto first = std::find_if_not(rows.begin(), rows.end(), estimated); first != rows.end();) {
-    const auto last = std::find_if(first, rows.end(), estimated);
-    const int64_t row = first - rows.begin();
-    nn::exact_logits(run_, weights_.head, states.rows_from(row, last - first),
-                     logits.rows_from(row, last - first));
-    first = std::find_if_not(last, rows.end(), estimated);
   }
 }
 

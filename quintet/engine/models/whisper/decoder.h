@@ -80,8 +80,6 @@ class Decoder final : public decode::StepModel {
   void place(std::span<const decode::StepRow> rows);
   void run_placed(MatrixView<float> logits, const CrossObserver* observer);
   void reserve_states(int64_t rows);
-  void run_head(MatrixView<const float> states, std::span<const Row> rows,
-                MatrixView<float> logits);
   void run_layer(int64_t index, MatrixView<float> x, const CrossObserver* observer);
   void embed(MatrixView<float> x);
   // One head, for all rows, on the thread that owns `lane`.

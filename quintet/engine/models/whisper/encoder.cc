@@ -103,7 +103,7 @@ class EncoderPass {
           if (i + 1 < weights_.encoder.size()) {
             before_attention(own, weights_.encoder[i + 1], first, count);
           } else {
-            nn::layer_norm(own, weights_.encoder_norm, x_.rows_from(first, count),
+            nn::apply_norm(own, weights_.encoder_norm, x_.rows_from(first, count),
                            h_.rows_from(first, count));
           }
         });
@@ -114,7 +114,7 @@ class EncoderPass {
     const trace::Scope scope(run.trace, "layers", &layer - weights_.encoder.data());
     const auto h = h_.rows_from(first, count);
     const auto qkv = qkv_.rows_from(first, count);
-    nn::layer_norm(run, layer.norm1, x_.rows_from(first, count), h);  // h = norm1(x)   [rows, D]
+    nn::apply_norm(run, layer.norm1, x_.rows_from(first, count), h);  // h = norm1(x)   [rows, D]
     nn::linear(run, layer.qkv, h, qkv);                               // q, k, v        [rows, 3D]
   }
 
@@ -133,7 +133,7 @@ class EncoderPass {
     float* lane_ffn = state_.ffn_.data() + lane * nn::RowBlocks::kRows * ffn_width_;
     const auto ffn = matrix(lane_ffn, count, ffn_width_);
     nn::linear(run, layer.out, h, x, {.add = true});              // x += out(attention)
-    nn::layer_norm(run, layer.norm2, x, h);                       // h = norm2(x)
+    nn::apply_norm(run, layer.norm2, x, h);                       // h = norm2(x)
     nn::linear(run, layer.fc1, h, ffn, {nn::Activation::kGelu});  // gelu(fc1(h))       [rows, ffn]
     nn::linear(run, layer.fc2, ffn, x, {.add = true});            // x += fc2(...)
   }

@@ -9,12 +9,15 @@
 #include "quintet/core/file.h"
 #include "quintet/engine/models/whisper/layers.h"
 #include "quintet/engine/models/whisper/model.h"
-#include "quintet/engine/models/whisper/source.h"
+#include "quintet/engine/weights/published_layer.h"
 #include "quintet/io/formats/safetensors.h"
 
 namespace quintet::whisper {
 
 namespace fs = std::filesystem;
+
+using weights::DenseLayer;
+using weights::read_layer;
 
 namespace {
 
@@ -41,7 +44,7 @@ class HuggingFaceTensors {
     const int64_t rows = spec.n / parts;
     const bool norm = spec.kind == LayerKind::kNorm;
     for (int64_t p = 0; p < parts; ++p) {
-      const std::string& stem = spec.hugging_face[static_cast<size_t>(p)];
+      const std::string& stem = spec.hugging_face[static_cast<size_t>(p)].stem;
       const Shape shape = norm                            ? Shape{rows}
                           : spec.kind == LayerKind::kConv ? Shape{rows, spec.k / 3, 3}
                                                           : Shape{rows, spec.k};

@@ -83,7 +83,7 @@ TEST_F(WhisperFormats, EachLayerHasTheFormatOfThePlan) {
   const io::WeightFile source = io::read_weights(tiny_folder()).value();
   Model model;
   model.config = config;
-  model.packed = pack_model(source, config, Precision::kInt8, plan, pool_).value();
+  model.packed = pack_model(source, layer_specs(config), Precision::kInt8, plan, pool_).value();
   model.weights = bind_weights(model.packed, config).value();
   const auto expected = logits_of(model, pool_);
   ASSERT_TRUE(save_packed(model, folder_ / "mixed.qnt"));
@@ -108,7 +108,7 @@ TEST_F(WhisperFormats, AnyLayerMayHaveAnyFormat) {
     for (auto& [name, choice] : plan) choice.format = format;
     Model model;
     model.config = tiny_config();
-    model.packed = pack_model(source, model.config, Precision::kInt8, plan, pool_).value();
+    model.packed = pack_model(source, layer_specs(model.config), Precision::kInt8, plan, pool_).value();
     ASSERT_TRUE(save_packed(model, folder_ / "any.qnt"));
     EXPECT_LT(relative_difference(logits(folder_ / "any.qnt", {}), expected), 0.5f);
   }

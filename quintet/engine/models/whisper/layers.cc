@@ -21,12 +21,12 @@ class BlockSpecs {
 
   void norm(const char* name, const char* ct2, const char* hugging_face) {
     specs_.push_back(
-        {LayerKind::kNorm, ours_ + name, d_, 1, ct2_ + ct2, {hugging_face_ + hugging_face}});
+        {LayerKind::kNorm, ours_ + name, d_, 1, ct2_ + ct2, {{hugging_face_ + hugging_face}}});
   }
 
   void linear(const char* name, int64_t n, int64_t k, const char* ct2,
-              std::vector<std::string> hugging_face, int64_t query_rows = 0) {
-    for (std::string& stem : hugging_face) stem.insert(0, hugging_face_);
+              std::vector<weights::PublishedPart> hugging_face, int64_t query_rows = 0) {
+    for (weights::PublishedPart& part : hugging_face) part.stem.insert(0, hugging_face_);
     // A block's norms stand right before the layer that reads them.
     const LayerSpec& before = specs_.back();
     specs_.push_back({LayerKind::kLinear, ours_ + name, n, k, ct2_ + ct2, std::move(hugging_face),

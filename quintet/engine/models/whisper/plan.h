@@ -1,36 +1,16 @@
-// In which format each matrix of a model is stored, and why.
+// Which format each matrix of a Whisper model has at a precision.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <optional>
-#include <string>
-
-#include "quintet/core/result.h"
 #include "quintet/engine/models/whisper/config.h"
 #include "quintet/engine/precision.h"
-#include "quintet/kernels/gemm/gemm.h"
+#include "quintet/engine/weights/plan.h"
 
 namespace quintet::whisper {
 
-struct LayerChoice {
-  kernels::WeightFormat format = kernels::WeightFormat::kF32;
-  std::string reason;  // For people: "as int8 models have it".
-  // Signal to noise of the layer's output at int8, in decibels, where it was measured.
-  std::optional<double> snr_db = {};
-
-  bool operator==(const LayerChoice&) const = default;
-};
-
-// By the name of the layer; every matrix has an entry.
-using Plan = std::map<std::string, LayerChoice, std::less<>>;
+using weights::LayerChoice;
+using weights::Plan;
 
 // What a precision means where nothing was measured.
 Plan default_plan(const Config& config, Precision precision);
-
-// As it stands in the metadata of a packed file: {"encoder.conv1": {"format", "reason", "snr_db"}}.
-std::string plan_to_json(const Plan& plan);
-// Errors: kCorrupt where a matrix of the configuration is missing, or a format unknown.
-Result<Plan> plan_from_json(const std::string& text, const Config& config);
 
 }  // namespace quintet::whisper

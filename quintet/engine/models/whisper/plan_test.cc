@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "quintet/engine/models/whisper/layers.h"
 #include "quintet/engine/models/whisper/test_model.h"
 
 namespace quintet::whisper {
@@ -46,7 +47,7 @@ TEST(Plan, OfInt4HasFourBitsWhereEveryTokenReads) {
 TEST(Plan, ComesBackFromItsText) {
   Plan plan = default_plan(tiny_config(), Precision::kInt8);
   plan["encoder.layers.0.qkv"] = {WeightFormat::kBF16, "signal to noise 9 dB at int8", 9.25};
-  const auto again = plan_from_json(plan_to_json(plan), tiny_config());
+  const auto again = weights::plan_from_json(weights::plan_to_json(plan), layer_specs(tiny_config()));
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(*again, plan);
 }
@@ -55,7 +56,7 @@ TEST(Plan, RefusesTextThatDoesNotDescribeEveryMatrix) {
   const auto good =
       nlohmann::json::parse(plan_to_json(default_plan(tiny_config(), Precision::kInt8)));
   const auto error_of = [](const std::string& text) {
-    const auto plan = plan_from_json(text, tiny_config());
+    const auto plan = weights::plan_from_json(text, layer_specs(tiny_config()));
     EXPECT_FALSE(plan) << text;
     return plan ? "" : plan.error().message();
   };

@@ -15,7 +15,7 @@
 #include "quintet/core/file.h"
 #include "quintet/engine/models/whisper/layers.h"
 #include "quintet/engine/models/whisper/model.h"
-#include "quintet/engine/models/whisper/source.h"
+#include "quintet/engine/weights/published_layer.h"
 #include "quintet/io/formats/ct2.h"
 #include "quintet/io/formats/test_files.h"
 #include "quintet/io/formats/weight_file.h"
@@ -103,7 +103,7 @@ inline void write_tiny_ct2(const std::filesystem::path& folder, DType dtype) {
   const DType floats = dtype == DType::kI8 ? DType::kF32 : dtype;
   TensorList tensors;
   for (const LayerSpec& spec : layer_specs(config)) {
-    const DenseLayer layer = read_layer(source, spec).value();
+    const weights::DenseLayer layer = weights::read_layer(source, spec).value();
     const bool norm = spec.kind == LayerKind::kNorm;
     const std::string name =
         spec.kind == LayerKind::kTable ? spec.ct2 : spec.ct2 + (norm ? "/gamma" : "/weight");
