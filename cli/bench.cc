@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/speech_flags.h"
+#include "cli/text_bench.h"
 #include "quintet/core/cpu.h"
 #include "quintet/core/resources.h"
 #include "quintet/eval/timing.h"
@@ -207,7 +208,20 @@ void print_texts(const std::vector<Setting>& settings) {
   }
 }
 
+int run_text(const Flags& flags, TextBenchFlags text, const Globals& globals) {
+  text.model.model = flags.speech.model;
+  text.model.baseline = flags.speech.baseline;
+  text.input = flags.input;
+  text.compare = flags.compare;
+  text.repeat = flags.repeat;
+  return run_text_bench(text, globals);
+}
+
 int run(const Flags& flags, const Globals& globals) {
+  if (flags.input.empty()) {
+    return fail(Error(Code::kInvalidArgument,
+                      "--input is missing: an audio file, or --prompt-tokens of a language model"));
+  }
   auto settings = load_settings(flags, globals);
   if (!settings) return fail(settings.error());
   if (const auto measured = measure(*settings, flags, globals); !measured) {
@@ -230,7 +244,22 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
   auto* command = app.add_subcommand("bench", "Honest timing by stage: warm, loaded once, medians");
   const auto flags = std::make_shared<Flags>();
   add_speech_flags(*command, flags->speech);
-  command->add_option("--input", flags->input, "Audio file")->required();
+  const auto text = std::make_shared<TextBenchFlags>();
+  command->add_option("--input", flags->input,
+                      "Audio file; of a language model, the text that prompts are cut from");
+  const auto* prompt_tokens =
+      command->add_option("--prompt-tokens", text->prompt_tokens,
+                          "Language models: tokens of each prompt; random ones without --input")
+          ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
+  command->add_option("--new-tokens", text->new_tokens, "Language models: tokens of each answer")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
+      ->capture_default_str();
+  command->add_option("--sequences", text->sequences, "Language models: prompts at a time")
+      ->check(CLI::Range(int64_t{1}, int64_t{1024}))
+      ->capture_default_str();
+  command->add_option("--cache", text->model.cache,
+                      "Language models: precision of keys and values, fp32 or bf16");
+  command->add_flag("--lookup", text->lookup, "Language models: run repeated text ahead");
   command->add_option("--repeat", flags->repeat, "Timed rounds after one to warm up")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
@@ -239,7 +268,11 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
       "Settings that take turns: baseline, fp32, bf16, int8, int4, auto; separated by "
       "commas");
   command->callback(
-      [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });
+      [flags, text, prompt_tokens, &globals, &action] {
+        action = [flags, text, is_text = prompt_tokens->count() > 0, &globals] {
+          return is_text ? run_text(*flags, *text, globals) : run(*flags, globals);
+        };
+      });
 }
 
 }  // namespace quintet::cli

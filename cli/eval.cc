@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/speech_flags.h"
+#include "cli/text_eval.h"
 #include "quintet/eval/data_file.h"
 #include "quintet/eval/metrics.h"
 #include "quintet/eval/statistics.h"
@@ -187,6 +188,14 @@ void print(const json& report) {
               report["precision"].get<std::string>().c_str());
 }
 
+int run_text(const Flags& flags, TextEvalFlags text, const Globals& globals) {
+  text.model.model = flags.speech.model;
+  text.model.baseline = flags.speech.baseline;
+  text.data = flags.data;
+  text.windows = flags.limit;
+  return run_text_eval(text, globals);
+}
+
 int run(const Flags& flags, const Globals& globals) {
   const auto evaluation = evaluate(flags, globals);
   if (!evaluation) return fail(evaluation.error());
@@ -205,14 +214,28 @@ void add_eval_command(CLI::App& app, Globals& globals, Action& action) {
   auto* command = app.add_subcommand("eval", "Accuracy on a data file");
   const auto flags = std::make_shared<Flags>();
   add_speech_flags(*command, flags->speech);
-  command->add_option("--data", flags->data, "JSON lines: {\"audio\": path, \"text\": ...}")
+  const auto text = std::make_shared<TextEvalFlags>();
+  command
+      ->add_option("--data", flags->data,
+                   "JSON lines: {\"audio\": path, \"text\": ...}; of a language model, a .txt file")
       ->required();
+  command->add_option("--against", text->against,
+                      "Language models: another precision or model, for KL and agreement");
+  command->add_option("--window", text->window,
+                      "Language models: tokens read together, of which the second half counts")
+      ->check(CLI::Range(int64_t{4}, int64_t{1} << 24))
+      ->capture_default_str();
   command->add_option("--metric", flags->metric, "wer or cer")->capture_default_str();
   command->add_option("--limit", flags->limit, "Only the first so many items; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->callback(
-      [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });
+      [flags, text, &globals, &action] {
+        action = [flags, text, &globals] {
+          const bool is_text = std::filesystem::path(flags->data).extension() == ".txt";
+          return is_text ? run_text(*flags, *text, globals) : run(*flags, globals);
+        };
+      });
 }
 
 }  // namespace quintet::cli

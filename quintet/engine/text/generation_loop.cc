@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "quintet/core/check.h"
+#include "quintet/engine/decode/prompt_lookup.h"
+#include "quintet/engine/decode/stop_strings.h"
 #include "quintet/engine/stopwatch.h"
 #include "quintet/io/tokenizers/stream_decoder.h"
 
@@ -21,21 +23,36 @@ std::string_view finish_reason_name(FinishReason reason) {
 }
 
 namespace text {
+namespace {
+
+// Tokens that are run ahead in one pass. More of them turn a pass that waits for the weights into
+// one that computes.
+constexpr int64_t kMostAhead = 7;
+
+}  // namespace
 
 // One request on its way: first it waits for room, then its prompt is read, then tokens come.
 class GenerationLoop::Running {
  public:
   Running(const language::Model& model, language::Decoder& decoder, GenerateRequest request,
-          Done done)
+          decode::StopStrings stops, Done done)
       : model_(model),
         decoder_(decoder),
         options_(std::move(request.options)),
         prompt_(std::move(request.prompt)),
         done_(std::move(done)),
-        sampler_(options_.sampling, prompt_) {
+        sampler_(options_.sampling, prompt_),
+        stops_(std::move(stops)),
+        stop_scanner_(stops_) {
     if (model.tokenizer) stream_.emplace(*model.tokenizer);
+    if (options_.speculate) {
+      lookup_.emplace(decode::PromptLookupOptions{.longest_proposal = kMostAhead});
+      lookup_->append(prompt_);
+    }
     result_.prompt_tokens = std::ssize(prompt_);
   }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
 
   bool begun() const { return sequence_.has_value(); }
   bool ended() const { return ended_; }
@@ -60,7 +77,7 @@ class GenerationLoop::Running {
     if (!unread_.empty()) {
       place_prompt(room, rows);
     } else if (decoder_.reserve(sequence_->id(), 1)) {
-      add_row(result_.tokens.back(), true, rows);
+      place_answer(rows);
     } else {
       end(FinishReason::kContext);
     }
@@ -69,12 +86,19 @@ class GenerationLoop::Running {
 
   // Takes what came back.
   void take(MatrixView<float> logits) {
+    size_t right = 0;  // Of the tokens that were run ahead.
     for (int64_t row = first_wanted_; row < first_wanted_ + wanted_ && !ended_; ++row) {
-      if (auto chosen = choose(logits, row); !chosen) {
-        fail(std::move(chosen).error());
-        return;
-      }
+      if (auto chosen = choose(logits, row); !chosen) return fail(std::move(chosen).error());
+      if (ended_ || right == ahead_.size() || ahead_[right] != result_.tokens.back()) break;
+      ++right;
     }
+    if (ahead_.empty()) return;
+    decoder_.truncate(sequence_->id(),
+                      std::ssize(decoder_.tokens(sequence_->id())) -
+                          static_cast<int64_t>(ahead_.size() - right));
+    result_.drafted_tokens += std::ssize(ahead_);
+    result_.accepted_tokens += static_cast<int64_t>(right);
+    ahead_.clear();
   }
 
   void fail(Error error) {
@@ -111,6 +135,18 @@ class GenerationLoop::Running {
     }
   }
 
+  // The last token, and those that may follow it.
+  void place_answer(std::vector<decode::StepRow>& rows) {
+    const int64_t left = options_.max_new_tokens - std::ssize(result_.tokens) - 1;
+    if (lookup_ && left > 0) {
+      const auto proposed = lookup_->propose(std::min(kMostAhead, left));
+      ahead_.assign(proposed.begin(), proposed.end());
+      if (!decoder_.reserve(sequence_->id(), 1 + std::ssize(ahead_))) ahead_.clear();
+    }
+    add_row(result_.tokens.back(), true, rows);
+    for (const int32_t token : ahead_) add_row(token, true, rows);
+  }
+
   Result<void> choose(MatrixView<float> logits, int64_t row) {
     const std::span<float> values(logits.row(row), static_cast<size_t>(logits.cols));
     if (const auto exact = sampler_.exact_logits()) decoder_.refine_row(row, *exact, values);
@@ -129,10 +165,12 @@ class GenerationLoop::Running {
       return end(FinishReason::kEnd);
     }
     sampler_.accept(token);
+    if (lookup_) lookup_->append({&token, 1});
     result_.tokens.push_back(token);
     result_.choices.push_back(std::move(choice));
-    if (stream_) show(stream_->push(token));
-    if (!ended_ && std::ssize(result_.tokens) >= options_.max_new_tokens) {
+    if (stream_) show(stop_scanner_.push(stream_->push(token)));
+    if (stop_scanner_.stopped_by()) return end(FinishReason::kStopString);
+    if ( std::ssize(result_.tokens) >= options_.max_new_tokens) {
       end(FinishReason::kLength);
     }
   }
@@ -145,7 +183,10 @@ class GenerationLoop::Running {
   void end(FinishReason reason) {
     ended_ = true;
     result_.reason = reason;
-    if (stream_) show(stream_->finish());
+    if (stream_ && reason != FinishReason::kStopString) {
+      show(stop_scanner_.push(stream_->finish()));
+      show(stop_scanner_.finish());
+    }
     result_.timings.decode = result_.tokens.empty() ? 0 : milliseconds_since(first_);
     result_.timings.tokens = std::max<int64_t>(0, std::ssize(result_.tokens) - 1);
   }
@@ -156,7 +197,11 @@ class GenerationLoop::Running {
   std::vector<int32_t> prompt_;
   Done done_;
   decode::Sampler sampler_;
+  decode::StopStrings stops_;
+  decode::StopScanner stop_scanner_;
   std::optional<io::StreamDecoder> stream_;
+  std::optional<decode::PromptLookup> lookup_;
+  std::vector<int32_t> ahead_;  // Run with the last token in the pass at hand.
   std::optional<decode::Sequence> sequence_;  // Unset: it waits.
   std::span<const int32_t> unread_;           // Of the prompt.
   int64_t first_wanted_ = 0;                  // Logits of the pass at hand.
@@ -188,6 +233,7 @@ Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
     return Error(Code::kInvalidArgument, "max_new_tokens must be from 1 on, is " +
                                              std::to_string(request.options.max_new_tokens));
   }
+  QT_TRY(decode::StopStrings stops, decode::StopStrings::make(request.options.stop));
   const int64_t most = session_.decoder().most_tokens();
   if (std::ssize(request.prompt) >= most) {
     return Error(Code::kExhausted, "the prompt has " + std::to_string(request.prompt.size()) +
@@ -195,7 +241,7 @@ Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
                                        std::to_string(most) + " with the answer");
   }
   running_.push_back(std::make_unique<Running>(model_, session_.decoder(), std::move(request),
-                                               std::move(done)));
+                                               std::move(stops), std::move(done)));
   return {};
 }
 

@@ -83,7 +83,8 @@ Result<std::vector<int32_t>> TextModel::chat_prompt(
     if (token < 0) return std::nullopt;
     return std::string(impl_->model->tokenizer->token_bytes(token));
   };
-  io::ChatOptions options = {.bos_token = text_of(begin_token())};
+  io::ChatOptions options;
+  options.bos_token = text_of(begin_token());
   if (!end_tokens().empty()) options.eos_token = text_of(end_tokens().front());
   std::vector<io::ChatMessage> turns;
   for (const ChatMessage& message : messages) turns.push_back({message.role, message.content});
