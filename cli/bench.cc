@@ -11,7 +11,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/speech_flags.h"
-#include "cli/text_bench.h"
+#include "cli/bench_language.h"
 #include "quintet/core/cpu.h"
 #include "quintet/core/resources.h"
 #include "quintet/eval/timing.h"

@@ -9,7 +9,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/speech_flags.h"
-#include "cli/text_eval.h"
+#include "cli/eval_language.h"
 #include "quintet/eval/data_file.h"
 #include "quintet/eval/metrics.h"
 #include "quintet/eval/statistics.h"

@@ -11,6 +11,7 @@
 #include "quintet/engine/weights/packed_file.h"
 #include "quintet/io/formats/gguf_metadata.h"
 #include "quintet/io/formats/json.h"
+#include "quintet/io/tokenizers/gguf_tokenizer.h"
 
 namespace quintet::language {
 namespace {
@@ -68,6 +69,10 @@ Result<void> read_gguf_description(const io::WeightFile& file, Model& model) {
   QT_TRY(const io::GgufMetadata metadata, io::read_gguf_metadata(file));
   QT_TRY(model.config, config_from_gguf(file, metadata));
   QT_TRY(model.generation, generation_from_gguf(metadata));
+  if (metadata.has("tokenizer.ggml.model")) {
+    QT_TRY(const io::BpeDefinition tokenizer, io::gguf_tokenizer(metadata));
+    QT_TRY(model.tokenizer, io::BpeTokenizer::build(tokenizer, "tokenizer.ggml"));
+  }
   QT_TRY(const std::string_view chat, metadata.string_field("tokenizer.chat_template", ""));
   model.chat_template = chat;
   return {};

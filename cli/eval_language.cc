@@ -1,4 +1,4 @@
-#include "cli/text_eval.h"
+#include "cli/eval_language.h"
 
 #include <cmath>
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include "cli/text_bench.h"
+#include "cli/bench_language.h"
 
 #include <algorithm>
 #include <cstdio>
