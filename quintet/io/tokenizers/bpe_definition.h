@@ -18,8 +18,8 @@ namespace quintet::io {
 struct BpeRules {
   // What merges: the bytes of a word (GPT-2's kind), or its characters (SentencePiece's).
   bool byte_level = true;
-  bool byte_fallback =
-      false;  // A character that is no token becomes the tokens "<0x..>" of its bytes.
+  // A character that is no token becomes the tokens "<0xC3>" and so on of its bytes.
+  bool byte_fallback = false;
   bool fuse_unknown = false;   // Unknown characters that adjoin become one token.
   bool ignore_merges = false;  // A piece that is in the vocabulary is one token, merges or not.
 
@@ -31,10 +31,9 @@ struct BpeRules {
 };
 
 struct BpeDefinition : BpeRules {
-  std::vector<std::pair<std::string, int32_t>>
-      vocabulary;  // In the byte-level alphabet, or as plain text.
-  std::vector<std::pair<std::string, std::string>>
-      merges;                        // As the vocabulary; the first goes first.
+  // In the byte-level alphabet, or as plain text; merges as well.
+  std::vector<std::pair<std::string, int32_t>> vocabulary;
+  std::vector<std::pair<std::string, std::string>> merges;  // The first goes first.
   std::vector<int32_t> merge_ranks;  // Of each merge, where several share one; empty: its place.
   std::vector<AddedToken> added_tokens;
   std::string unknown_token;  // For what the vocabulary lacks; empty: it is dropped.

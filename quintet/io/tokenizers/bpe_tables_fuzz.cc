@@ -19,9 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!tables) return 0;
   const auto tokenizer = BpeTokenizer::open(*std::move(tables));
   if (!tokenizer) return 0;
-  use_tokenizer(*tokenizer, "The caf\u00e9's 12 <|x|> caf\u0065\u0301  \xff\xfe\t\u4f60\u597d aaaabc don't ");
+  use_tokenizer(*tokenizer,
+                "The caf\u00e9's 12 <|x|> caf\u0065\u0301  \xff\xfe\t\u4f60\u597d aaaabc don't ");
   constexpr size_t kMostText = 256;
   use_tokenizer(*tokenizer, {reinterpret_cast<const char*>(data) + size - std::min(size, kMostText),
-                   std::min(size, kMostText)});
+                             std::min(size, kMostText)});
   return 0;
 }

@@ -13,6 +13,14 @@ constexpr size_t kMaxWordBytes = size_t{1} << 20;
 // Characters whose tokens are found without a search; with them the Basic Multilingual Plane.
 constexpr char32_t kCommonCharacters = 0x10000;
 
+// How much of a word merges at once: all, or whole characters if it is too long.
+size_t word_bytes(std::string_view word) {
+  if (word.size() <= kMaxWordBytes) return word.size();
+  for (size_t bytes = kMaxWordBytes; bytes > kMaxWordBytes - 4; --bytes)
+    if ((word[bytes] & 0xc0) != 0x80) return bytes;
+  return kMaxWordBytes;
+}
+
 }  // namespace
 
 struct BpeTokenizer::Impl {
@@ -89,11 +97,13 @@ void BpeTokenizer::Impl::encode_section(std::string_view text, bool at_start,
 }
 
 void BpeTokenizer::Impl::encode_word(std::string_view word, std::vector<int32_t>& out) const {
-  if (tables.settings.ignore_merges)
-    if (const auto whole = find(word)) return out.push_back(*whole);
+  if (tables.settings.ignore_merges) {
+    const auto whole = find(word);
+    if (whole && (tables.settings.byte_level || has_flag(*whole, kMergeable)))
+      return out.push_back(*whole);
+  }
   while (!word.empty()) {
-    size_t bytes = std::min(word.size(), kMaxWordBytes);
-    while (bytes < word.size() && bytes > 1 && (word[bytes] & 0xc0) == 0x80) --bytes;
+    const size_t bytes = word_bytes(word);
     merge_parts(arrays().merges, parts_of(word.substr(0, bytes)), out);
     word.remove_prefix(bytes);
   }

@@ -196,6 +196,8 @@ TEST(BpeTokenizer, TakesAWholeTextForAWordWithoutQuadraticWork) {
   std::string text;
   while (text.size() < size_t{5} << 20) text += "ab \u4f60a";
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+  const std::string broken(size_t{3} << 20, '\x80');
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(broken)), broken);
 }
 
 TEST(BpeTokenizer, PutsAPrefixBeforeSectionsAsTheSchemeSays) {
