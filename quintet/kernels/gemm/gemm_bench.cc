@@ -100,8 +100,9 @@ class Case {
  private:
   MatrixView<const float> x(int64_t rows) const { return matrix(x_.data(), rows, w_.k); }
   QuantizedRows x8(int64_t rows) {
-    return {x8_.data(), rows, depth_, x_scales_.data(), x_sums_.data(),
-            w_.format == WeightFormat::kI4 ? x_group_sums_.data() : nullptr};
+    return {x8_.data(),     rows,
+            depth_,         x_scales_.data(),
+            x_sums_.data(), w_.format == WeightFormat::kI4 ? x_group_sums_.data() : nullptr};
   }
 
   void run(int64_t rows, const Epilogue& epilogue, float* out) {

@@ -69,12 +69,11 @@ class Binder {
     if (tensor == nullptr) {
       error_ = Error(Code::kCorrupt, "tensor " + expected.name + " is missing");
     } else if (tensor->shape != expected.shape || tensor->dtype != expected.dtype) {
-      error_ =
-          Error(Code::kCorrupt,
-                "tensor " + expected.name + " is " + std::string(dtype_name(tensor->dtype)) + " " +
-                    shape_string(tensor->shape) + ", expected " +
-                    std::string(dtype_name(expected.dtype)) + " " + shape_string(expected.shape) +
-                    "; convert the published model again");
+      error_ = Error(Code::kCorrupt,
+                     "tensor " + expected.name + " is " + std::string(dtype_name(tensor->dtype)) +
+                         " " + shape_string(tensor->shape) + ", expected " +
+                         std::string(dtype_name(expected.dtype)) + " " +
+                         shape_string(expected.shape) + "; convert the published model again");
     }
   }
 
