@@ -173,7 +173,7 @@ void shapes(benchmark::internal::Benchmark* b) {
 // output of attention, gate and up, down, the vocabulary.
 void language_shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"M", "N", "K"});
-  for (const int64_t m : {832, 16, 8, 4, 1}) {
+  for (const int64_t m : {832, 104, 16, 8, 4, 1}) {
     b->Args({m, 960, 576})->Args({m, 576, 576})->Args({m, 3072, 576})->Args({m, 576, 1536});
   }
   b->Args({832, 49152, 576});

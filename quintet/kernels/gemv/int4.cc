@@ -104,13 +104,13 @@ struct Product {
             x.group_sums + first * x.group_stride() + group, x.group_stride(), x.scales + first};
   }
 
-  // Bias, GELU and residual of `rows` rows from `row` and up to `columns` columns from `column`.
-  void finish(float* tile, int64_t row, int64_t rows, int64_t column, int64_t columns) const {
+  // Bias, GELU and residual of `rows` rows from `row` and the panel's columns from `column`.
+  void finish(float* tile, int64_t row, int64_t rows, int64_t column) const {
     const float* residual = epilogue.residual;
     finish_f32(tile, rows,
                {.y = y.row(row) + column,
                 .y_stride = y.stride,
-                .columns = std::min(columns, w.n - column),
+                .columns = std::min(kPanelWidth, w.n - column),
                 .bias = epilogue.bias != nullptr ? epilogue.bias + column : nullptr,
                 .residual = residual != nullptr ? residual + row * y.stride + column : nullptr,
                 .gelu = epilogue.gelu,
@@ -135,7 +135,7 @@ void run_direct(const Int4Kernels& kernels, const Product& product, int64_t firs
       const int64_t height = strip_height(row, product.x.rows, kInt4DirectRows);
       kernels.direct[static_cast<size_t>(height - 1)](product.rows(row, 0), product.w.panel(panel),
                                                       product.groups, tile.data());
-      product.finish(tile.data(), row, height, panel * kPanelWidth, kPanelWidth);
+      product.finish(tile.data(), row, height, panel * kPanelWidth);
       row += height;
     }
   }
@@ -194,27 +194,29 @@ class Blocked {
     // Of the next chunk, while a tile is at one group of this one.
     const int64_t step = (kInt4BlockBytes / (parts * strips) + 63) / 64 * 64;
     const bool finish = chunk.last == product_.groups;
-    for (int64_t part = 0; part < parts; ++part) {
-      const int64_t column = chunk.panel * kPanelWidth + part * kernels_.part_channels;
-      if (column >= product_.w.n) break;
-      for (int64_t r = 0; r < rows;) {
-        const int64_t height = strip_height(r, rows, kernels_.part_rows);
-        float* tile = tiles_.data() + r * kPanelWidth + part * kernels_.part_channels;
+    const int64_t column = chunk.panel * kPanelWidth;
+    for (int64_t r = 0; r < rows;) {
+      const int64_t height = strip_height(r, rows, kernels_.part_rows);
+      // Sums that need not wait for another chunk stay in the first-level cache.
+      float* tile = tiles_.data() + (chunk.groups() < product_.groups ? r * kPanelWidth : 0);
+      for (int64_t part = 0; part < parts; ++part) {
+        if (column + part * kernels_.part_channels >= product_.w.n) break;
         const bool fetch = ahead_ < ahead_end_;
         kernels_.part[static_cast<size_t>(height - 1)](
             product_.rows(row + r, chunk.first),
             {.lines = lines_ + part * chunk.groups() * kernels_.part_group_bytes,
              .index = part,
              .groups = chunk.groups(),
-             .tile = tile,
+             .tile = tile + part * kernels_.part_channels,
              .resume = chunk.first > 0,
              .finish = finish,
-             .ahead = ahead_,
+             // What lies in the first-level cache costs nothing.
+             .ahead = fetch ? ahead_ : reinterpret_cast<const std::byte*>(tile),
              .ahead_step = fetch ? step : 0});
         if (fetch) ahead_ += step * chunk.groups();
-        if (finish) product_.finish(tile, row + r, height, column, kernels_.part_channels);
-        r += height;
       }
+      if (finish) product_.finish(tile, row + r, height, column);
+      r += height;
     }
   }
 
