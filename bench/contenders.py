@@ -108,13 +108,17 @@ class Peer:
         return self.answer(clip)["text"]
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # It has ended; whoever asked it last has said so.
         self.process.wait()
 
 
 def cached(name, options, make):
     """.cache/NAME-MODEL, made by make(path) where it is not there yet."""
     model = re.sub(r"[^\w.-]", "_", pathlib.Path(options.model).name)
+    model = model.removesuffix(".gguf")  # OpenVINO GenAI would take the folder for such a file.
     path = ROOT / ".cache" / f"{name}-{model}"
     if not path.exists():
         partial = path.with_name(path.name + ".partial")

@@ -31,14 +31,15 @@ from whisper import closing_line, machine, ratio, spread
 
 MOST_WORSE = 1.5  # Perplexity over that of the reference.
 WINDOW = 512
-QUINTET = {"quintet fp32 baseline": "--precision fp32 --baseline", "quintet": ""}
+QUINTET = {"quintet fp32 baseline": "--precision fp32 --baseline", "quintet": "",
+           "quintet int8": "--precision int8", "quintet int4": "--precision int4"}
 PEERS = ("Transformers float32", "OpenVINO GenAI int8", "OpenVINO GenAI int4",
          "llama.cpp as published", "llama.cpp q8_0", "llama.cpp q4_0")
 
 
 def write_requests(folder, options):
     """{name: path} of the requests, all from the text's tokens."""
-    tokens = tokens_of(options.text, options)
+    tokens = tokens_of(options.text, folder, options)
     length = options.prompt_tokens
     windows = [tokens[i:i + WINDOW] for i in range(0, len(tokens) - WINDOW + 1, WINDOW)]
     if len(tokens) < length * options.batch or not windows:
@@ -52,27 +53,26 @@ def write_requests(folder, options):
     paths = {}
     for name, request in requests.items():
         paths[name] = pathlib.Path(folder, f"{name}.json")
-        paths[name].write_text(json.dumps(request))
+        paths[name].write_text(json.dumps({**request, "text": str(options.text.resolve())}))
     return paths
 
 
 def take_turns(competing, request, rounds):
-    """{"ids": {name: ids}, "ms": {name: {stage: [one a round]}}} of those who can."""
-    answers = {c.name: c.answer(request) for c in competing}
-    able = [c for c in competing if answers[c.name]]
-    ms = {c.name: {} for c in able}
+    """{"ids": {name: ids}, "ms": {name: {stage: [one a round]}}}."""
+    ids = {c.name: c.answer(request)["ids"] for c in competing}
+    ms = {c.name: {} for c in competing}
     for index in range(rounds):
-        for contender in able if index % 2 == 0 else reversed(able):
+        for contender in competing if index % 2 == 0 else reversed(competing):
             stages = contender.run(request)["ms"]
             for stage in ("prefill", "decode"):
                 ms[contender.name].setdefault(stage, []).append(stages[stage])
-    return {"ids": {c.name: answers[c.name]["ids"] for c in able}, "ms": ms}
+    return {"ids": ids, "ms": ms}
 
 
 def measure(competing, requests, options):
     names = [c.name for c in competing]
     reference = next((n for n in PEER_COMMANDS if n in names), names[0])
-    perplexity = {c.name: c.perplexity(requests["windows"], options.text) for c in competing}
+    perplexity = {c.name: c.perplexity(requests["windows"]) for c in competing}
     admitted = [c for c in competing
                 if perplexity[c.name] <= MOST_WORSE * perplexity[reference]]
     kinds = ["single"] + (["batch"] if options.batch > 1 else [])
@@ -82,9 +82,7 @@ def measure(competing, requests, options):
 
 
 def same_tokens(ids, expected):
-    """How many tokens come before the first other one; empty where one side does not tell."""
-    if not ids or not expected:
-        return ""
+    """How many tokens of the first answer come before another one than expected."""
     pairs = zip(ids[0], expected[0])
     return str(next((i for i, (a, b) in enumerate(pairs) if a != b), len(expected[0])))
 
@@ -111,8 +109,9 @@ def table(result, infos, options):
                f"{ratio(ms['prefill'], base['prefill']):.3f}",
                decode, f"{100 * spread(ms['decode']):.0f} %",
                f"{ratio(ms['decode'], base['decode']):.3f}"]
-        batch = result.get("batch", {"ms": {}})["ms"].get(name)
-        row += rates(batch, length * options.batch, steps * options.batch) if batch else ["", ""]
+        batch = result["batch"]["ms"][name] if "batch" in result else None
+        row += (rates(batch, length * options.batch, steps * options.batch) if batch
+                else ("", ""))
         row += [same_tokens(single["ids"][name], single["ids"][reference]),
                 f"{infos[name]['peak_resident_bytes'] / 1e6:.0f}"]
         lines.append("| " + " | ".join(row) + " |")

@@ -1,8 +1,8 @@
 """The contenders of bench/language.py: Quintet, and the language peers of bench/peers.
 
 A contender has a `name`; `run(request)` gives {"ids", "ms": {"prefill", "decode"}} of one warm run,
-or None where it cannot; `perplexity(windows, text)`; `info()`; `close()`. Requests and windows are
-the files that bench/peers/language_protocol.py describes.
+`answer(request)` the same without care for warmth; `perplexity(request)`; `info()`; `close()`.
+Requests are the files that bench/peers/language_protocol.py describes.
 """
 
 import functools
@@ -26,28 +26,28 @@ class QuintetLanguage(Quintet):
 
     def run(self, request):
         asked = json.loads(pathlib.Path(request).read_text())
-        prompts = asked["prompts"]
-        if len(prompts) > 1:
-            return None
+        prompts = asked["prompts"]  # Of the text's start, as it cuts them itself.
         done = json.loads(check_output(
-            [self.program, "bench", *self.common, "--repeat", "1",
-             "--prompt-tokens", str(len(prompts[0])), "--new-tokens", str(asked["new_tokens"])]))
-        self.peak = max(self.peak, done.get("peak_resident_bytes", 0))
-        ms = done["timings_ms"]
-        ids = done.get("ids")
-        return {"ids": ids and [ids], "ms": {"prefill": ms["prefill"], "decode": ms["decode"]}}
+            [self.program, "bench", *self.common, "--repeat", "1", "--input", asked["text"],
+             "--sequences", len(prompts), "--prompt-tokens", len(prompts[0]),
+             "--new-tokens", asked["new_tokens"]]))
+        self.peak = max(self.peak, done["peak_resident_bytes"])
+        return {"ids": done["ids"], "ms": done["timings_ms"]}
 
     def answer(self, request):
         return self.run(request)
 
-    def perplexity(self, windows, text):
-        done = json.loads(check_output([self.program, "eval", *self.common, "--data", text]))
+    def perplexity(self, request):
+        asked = json.loads(pathlib.Path(request).read_text())
+        done = json.loads(check_output(
+            [self.program, "eval", *self.common, "--data", asked["text"],
+             "--window", len(asked["windows"][0]), "--limit", len(asked["windows"])]))
         return done["value"]
 
 
 class LanguagePeer(Peer):
-    def perplexity(self, windows, text):
-        done = self.answer(windows)
+    def perplexity(self, request):
+        done = self.answer(request)
         return math.exp(done["nll"] / done["tokens"])
 
 
@@ -105,6 +105,8 @@ PEER_COMMANDS = {
 }
 
 
-def tokens_of(text, options):
-    """The ids of a text file."""
-    return json.loads(check_output([PYTHON, PEERS / "tokens_of.py", gguf_file(options), text]))
+def tokens_of(text, folder, options):
+    """The ids of a text file; `folder` is for scratch files."""
+    path = pathlib.Path(folder, "tokens.json")
+    check_output([PYTHON, PEERS / "tokens_of.py", gguf_file(options), text, path])
+    return json.loads(path.read_text())

@@ -57,7 +57,8 @@ void add_pull_command(CLI::App& app, Globals& globals, Action& action) {
   CLI::App* command = app.add_subcommand("pull", "Get a model: download, check, install");
   const auto arguments = std::make_shared<PullArguments>();
   command
-      ->add_option("name", arguments->name, "A name that `quintet models` lists, or hf:OWNER/REPO")
+      ->add_option("name", arguments->name,
+                   "A name that `quintet models` lists, or hf:OWNER/REPO[:FILE.gguf]")
       ->required();
   command->add_flag("--force", arguments->force, "Get it again, even if it is there");
   command->callback([&globals, &action, arguments] {

@@ -1,13 +1,13 @@
 """What contenders with language models share: requests as files, for `run FILE` of protocol.py.
 
-FILE is JSON, of one of two kinds:
+FILE is JSON, of one of two kinds; "text" names the file whose first tokens the ids are:
 
-    {"prompts": [[id, ...], ...], "new_tokens": M}
+    {"prompts": [[id, ...], ...], "new_tokens": M, "text"}
         -> {"ids": [[id, ...], ...], "ms": {"prefill", "decode", "total"}}
     Prompts of one length, continued greedily by M tokens each, together, past any end token.
     `prefill` ends with the first new token of each, `decode` takes the M - 1 steps behind it.
 
-    {"windows": [[id, ...], ...], "first": K}
+    {"windows": [[id, ...], ...], "first": K, "text"}
         -> {"nll": sum, "tokens": N, "ms": {...}}
     The negative log-likelihood of every window's tokens from K + 1 on, given those before them in
     the window. exp(nll / tokens) is the perplexity; K is half of the window, as in llama.cpp's

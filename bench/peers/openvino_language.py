@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """OpenVINO GenAI as a contender of bench/language.py, computing and caching as it does by default
-(bfloat16 where the processor has it, an int8 cache of keys and values).
+(bfloat16 where the processor has it, an int8 cache of keys and values), but without reusing what it
+still knows of an earlier request with the same prompt: each run computes its whole prefill.
 
 usage: openvino_language.py MODEL_DIR --threads N
 
@@ -18,6 +19,10 @@ import openvino_genai
 from language_protocol import serve
 from openvino_whisper import precision_of
 from protocol import versions
+
+
+# As in the pipeline's own settings: a prompt goes through in one piece.
+UNLIMITED = 2**63 - 1
 
 
 class Logits:
@@ -43,7 +48,11 @@ def main():
     parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args()
     properties = {"INFERENCE_NUM_THREADS": options.threads, "PERFORMANCE_HINT": "LATENCY"}
-    pipeline = openvino_genai.LLMPipeline(options.model, "CPU", **properties)
+    scheduler = openvino_genai.SchedulerConfig()
+    scheduler.enable_prefix_caching = False
+    scheduler.max_num_batched_tokens = UNLIMITED
+    pipeline = openvino_genai.LLMPipeline(options.model, "CPU", scheduler_config=scheduler,
+                                          **properties)
     loaded = []  # The network alone, once somebody asks.
 
     def generate(prompts, new_tokens):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Prints the token ids of a text file as JSON, by llama.cpp with the tokenizer of a GGUF file.
+"""Writes the token ids of a text as JSON, by llama.cpp with the tokenizer of a GGUF file.
 
-usage: tokens_of.py MODEL.gguf TEXT_FILE
+usage: tokens_of.py MODEL.gguf TEXT_FILE OUTPUT
 """
 
 import json
@@ -12,10 +12,11 @@ from llama_library import load, tokenize
 
 
 def main():
-    if len(sys.argv) != 3:
-        sys.exit("usage: tokens_of.py MODEL.gguf TEXT_FILE")
+    if len(sys.argv) != 4:
+        sys.exit("usage: tokens_of.py MODEL.gguf TEXT_FILE OUTPUT")
     model = load(sys.argv[1], vocabulary_only=True)
-    print(json.dumps(tokenize(model, pathlib.Path(sys.argv[2]).read_text())))
+    ids = tokenize(model, pathlib.Path(sys.argv[2]).read_text())
+    pathlib.Path(sys.argv[3]).write_text(json.dumps(ids))
 
 
 if __name__ == "__main__":

@@ -271,8 +271,8 @@ bool is_transient(const Outcome& outcome) {
 }
 
 // What became of an attempt that did not fail for a reason of ours: nullopt where it succeeded.
-std::optional<Error> error_of(const Outcome& outcome, const std::string& url) {
-  const std::string where = about(url) + ": ";
+std::optional<Error> error_of(const Outcome& outcome, const Attempt& attempt) {
+  const std::string where = about(attempt.url) + ": ";
   if (outcome.curl == CURLE_URL_MALFORMAT || outcome.curl == CURLE_UNSUPPORTED_PROTOCOL) {
     return Error(Code::kInvalidArgument, where + outcome.reason + "; expected http or https");
   }
@@ -285,7 +285,8 @@ std::optional<Error> error_of(const Outcome& outcome, const std::string& url) {
     return Error(Code::kNotFound, answer + ", not found");
   }
   if (outcome.status == 401 || outcome.status == 403) {
-    return Error(Code::kIo, answer + ", access denied");
+    const std::string& advice = attempt.options->if_denied;
+    return Error(Code::kIo, answer + ", access denied" + (advice.empty() ? "" : "; ") + advice);
   }
   return Error(is_transient(outcome) ? Code::kUnavailable : Code::kIo, answer);
 }
@@ -330,7 +331,7 @@ Result<Outcome> perform_with_retries(CURL* easy, Attempt& attempt,
     }
     // Asked for the rest of a file, and there is none: complete, or of another version.
     if (outcome.status == 416 && attempt.resume_from > 0) return outcome;
-    std::optional<Error> error = error_of(outcome, attempt.url);
+    std::optional<Error> error = error_of(outcome, attempt);
     if (!error) return outcome;
     if (!is_transient(outcome) || failures >= attempt.options->max_retries) {
       return *std::move(error);

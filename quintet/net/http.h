@@ -17,7 +17,9 @@ namespace quintet::net {
 using ProgressCallback = std::function<bool(uint64_t done_bytes, uint64_t total_bytes)>;
 
 struct HttpOptions {
+  // "Authorization" goes to the host and port of the URL alone, not where redirects lead elsewhere.
   std::vector<std::pair<std::string, std::string>> headers;
+  std::string if_denied;  // What to do about a 401 or 403, for its message.
   std::chrono::milliseconds connect_timeout{15000};
   // A transfer that brings nothing for so long is given up (and tried again).
   std::chrono::seconds stall_timeout{30};

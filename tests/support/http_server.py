@@ -19,6 +19,9 @@ latest after five minutes. The path says how it behaves; NAME is a file below RO
     /silent             accepts, never answers
     /stall/BYTES/NAME   so many bytes, then silence
     /endless            a body without length that does not end
+    /gated/NAME         401 without a token, 403 with another than TOKEN, else the file
+    /lfs/PORT/NAME      the same, but weights redirect to http://127.0.0.1:PORT/NAME
+    /tokens             the requests with an Authorization header so far: their paths
     /log                the requests so far: path, a blank, the Range header or "-"
 """
 
@@ -30,6 +33,7 @@ import sys
 import threading
 import time
 
+TOKEN = "hf_right"
 LIFETIME_S = 300
 STALL_S = 20
 
@@ -38,6 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root = "."
     log = []
+    with_token = []
     counts = {}
     lock = threading.Lock()
 
@@ -108,11 +113,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             pass
 
+    def send_gated(self, name, elsewhere=None):
+        token = self.headers.get("Authorization")
+        if token != f"Bearer {TOKEN}":
+            return self.answer(403 if token else 401, b"an error page")
+        return self.redirect(elsewhere) if elsewhere else self.send_file(name)
+
     def do_GET(self):
         path, _, query = self.path[1:].partition("?")
         if path == "log":
             return self.answer(200, "\n".join(self.log).encode())
+        if path == "tokens":
+            return self.answer(200, "\n".join(self.with_token).encode())
         with self.lock:
+            if "Authorization" in self.headers:
+                self.with_token.append(f"/{path}")
             self.log.append(f"/{path} {self.headers.get('Range', '-')}")
         word, _, rest = path.partition("/")
         number, _, name = rest.partition("/")
@@ -142,6 +157,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if word == "silent":
             time.sleep(STALL_S)
             return None
+        if word == "gated":
+            return self.send_gated(rest)
+        if word == "lfs":
+            elsewhere = name.endswith((".safetensors", ".gguf"))
+            return self.send_gated(name, f"http://127.0.0.1:{number}/{name}" if elsewhere else None)
         if word == "endless":
             return self.send_endless()
         if word == "gzip":

@@ -20,8 +20,9 @@ Result<std::optional<kernels::WeightFormat>> cache_format(const std::string& nam
   if (name.empty()) return std::optional<kernels::WeightFormat>();
   if (name == "fp32") return std::optional(kernels::WeightFormat::kF32);
   if (name == "bf16") return std::optional(kernels::WeightFormat::kBF16);
+  if (name == "int8") return std::optional(kernels::WeightFormat::kI8);
   return Error(Code::kInvalidArgument, "the cache's precision \"" + name +
-                                           "\" is none of fp32 and bf16");
+                                           "\" is none of fp32, bf16 and int8");
 }
 
 }  // namespace

@@ -36,8 +36,8 @@ TEST(Catalogue, LanguageModelsLieInTheOnlyGgufOfTheirFolder) {
   ASSERT_NE(model, nullptr);
   EXPECT_EQ(model->task, "generate");
   EXPECT_EQ(model->download_bytes(), 92871040u);
-  EXPECT_EQ(std::ranges::count_if(
-                model->files, [](const CatalogueFile& f) { return f.name.ends_with(".gguf"); }),
+  EXPECT_EQ(std::ranges::count_if(model->files,
+                                  [](const CatalogueFile& f) { return f.name.ends_with(".gguf"); }),
             1);
 }
 

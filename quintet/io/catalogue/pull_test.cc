@@ -97,6 +97,7 @@ class Pull : public ::testing::Test {
   const ScopedEnv no_links_{"PIP_FIND_LINKS", std::nullopt};
   const ScopedEnv index_{"QUINTET_INDEX_URL", server_.url("simple")};
   const ScopedEnv hub_{"QUINTET_HUB_URL", server_.url("hub")};
+  const ScopedEnv token_{"HF_TOKEN", std::nullopt};
   const ScopedEnv store_{"QUINTET_HOME", home_.path().string()};
 };
 
@@ -251,11 +252,84 @@ TEST_F(Pull, HubModelIsCheckedAndInstalled) {
   EXPECT_TRUE(pull_model("hf:owner/name")->already_there);
 }
 
-TEST_F(Pull, HubModelWithoutSafetensorsIsRefused) {
+TEST_F(Pull, HubModelWithoutWeightsIsRefused) {
   folder_.write("hub/api/models/owner/name", R"({"siblings": [{"rfilename": "config.json"}]})");
   const auto report = pull_model("hf:owner/name");
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code(), Code::kUnsupported);
+  EXPECT_THAT(report.error().message(), HasSubstr("hf:owner/name: has no weights"));
+}
+
+TEST_F(Pull, HubModelInShardsKeepsThoseThatHaveComeWhenItIsInterrupted) {
+  const std::string first(300000, 'a');
+  const std::string second(200000, 'b');
+  const auto file = [](const char* name, const std::string& content) {
+    return nlohmann::json{
+        {"rfilename", name}, {"size", content.size()}, {"lfs", {{"sha256", sha256_of(content)}}}};
+  };
+  const std::string index = R"({"weight_map": {"x": "model-1.safetensors",
+                                "y": "model-2.safetensors"}})";
+  const nlohmann::json listing = {
+      {"siblings",
+       {{{"rfilename", "config.json"}, {"size", 2}},
+        {{"rfilename", "model.safetensors.index.json"}, {"size", index.size()}},
+        file("model-1.safetensors", first),
+        file("model-2.safetensors", second)}}};
+  folder_.write("hub/api/models/owner/name", listing.dump());
+  const std::string at = "hub/owner/name/resolve/main/";
+  folder_.write(at + "config.json", "{}");
+  folder_.write(at + "model.safetensors.index.json", index);
+  folder_.write(at + "model-1.safetensors", first);
+  folder_.write(at + "model-2.safetensors", second);
+
+  PullOptions options;
+  options.progress = [](const PullProgress& progress) {
+    return progress.item != "model-2.safetensors";
+  };
+  const auto stopped = pull_model("hf:owner/name", options);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code(), Code::kCancelled);
+  expect_no_model();
+  const auto report = pull_model("hf:owner/name");
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(report->downloaded_bytes, second.size() + index.size() + 2);
+  EXPECT_EQ(home_.read("models/owner--name/model-1.safetensors"), first);
+  EXPECT_EQ(home_.read("models/owner--name/model-2.safetensors"), second);
+  EXPECT_EQ(home_.read("models/owner--name/model.safetensors.index.json"), index);
+  EXPECT_TRUE(std::filesystem::is_empty(home_ / "downloads"));
+}
+
+TEST_F(Pull, OneGgufFileOfAHubIsAModelOfItsOwn) {
+  folder_.write("hub/api/models/owner/name",
+                R"({"siblings": [{"rfilename": "config.json"}, {"rfilename": "m-Q4_0.gguf"},
+                                 {"rfilename": "big/m-Q8_0.gguf", "size": 4}]})");
+  folder_.write("hub/owner/name/resolve/main/big/m-Q8_0.gguf", "GGUF");
+  const auto ambiguous = pull_model("hf:owner/name");
+  ASSERT_FALSE(ambiguous);
+  EXPECT_EQ(ambiguous.error().code(), Code::kInvalidArgument);
+  EXPECT_THAT(ambiguous.error().message(), HasSubstr("one of m-Q4_0.gguf, big/m-Q8_0.gguf"));
+  const auto report = pull_model("hf:owner/name:Q8_0");
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(home_.read("models/owner--name--Q8_0/m-Q8_0.gguf"), "GGUF");
+  EXPECT_EQ(find_model("hf:owner/name:Q8_0").value(), report->path);
+  EXPECT_EQ(installed_models()[0].name, "hf:owner/name:Q8_0");
+}
+
+TEST_F(Pull, GatedHubModelIsGotWithTheTokenOfTheEnvironment) {
+  folder_.write(
+      "hub/api/models/owner/name",
+      R"({"siblings": [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]})");
+  folder_.write("hub/owner/name/resolve/main/config.json", "{}");
+  folder_.write("hub/owner/name/resolve/main/model.safetensors", "weights");
+  const HttpServer weights(folder_.path());
+  const std::string port = weights.base().substr(weights.base().rfind(':') + 1);
+  const ScopedEnv hub("QUINTET_HUB_URL", server_.url("lfs/" + port + "/hub"));
+  const ScopedEnv none("HF_TOKEN", std::nullopt);
+  EXPECT_THAT(pull_model("hf:owner/name").error().message(), HasSubstr("needs HF_TOKEN"));
+  const ScopedEnv token("HF_TOKEN", "hf_right");
+  const auto report = pull_model("hf:owner/name");
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(home_.read("models/owner--name/model.safetensors"), "weights");
 }
 
 TEST_F(Pull, WrongNamesSayWhatIsRight) {

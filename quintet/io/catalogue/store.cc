@@ -40,8 +40,10 @@ Result<std::filesystem::path> store_home() {
 
 std::string store_name(std::string_view model) {
   if (!model.starts_with(kHubPrefix)) return std::string(model);
-  std::string name(model.substr(kHubPrefix.size()));
-  if (const size_t slash = name.find('/'); slash != std::string::npos) name.replace(slash, 1, "--");
+  std::string name;
+  for (const char c : model.substr(kHubPrefix.size())) {
+    name += c == '/' || c == ':' ? "--" : std::string(1, c);
+  }
   return name;
 }
 

@@ -15,7 +15,8 @@ namespace quintet::io {
 // Errors: kInvalidArgument where none of the three is set.
 Result<std::filesystem::path> store_home();
 
-// The folder name of a model: "hf:owner/repo" is kept as "owner--repo".
+// The folder name of a model: "hf:owner/repo" is kept as "owner--repo", "hf:owner/repo:file.gguf"
+// as "owner--repo--file.gguf".
 std::string store_name(std::string_view model);
 
 // A path that exists is taken as it is; else the installed model of that name.
@@ -24,7 +25,7 @@ Result<std::filesystem::path> find_model(std::string_view name_or_path);
 
 struct InstalledModel {
   std::string name;    // As `find_model` takes it.
-  std::string source;  // "catalogue", "hf:owner/repo", or empty for a folder put there by hand.
+  std::string source;  // "catalogue", "hf:...", or empty for a folder put there by hand.
   std::filesystem::path path;
   uint64_t bytes = 0;
 };

@@ -45,6 +45,12 @@ TEST(Store, PathsGoBeforeInstalledModels) {
   EXPECT_EQ(installed_models()[0].bytes, 5u);
 }
 
+TEST(Store, ModelsOfAHubLieInFoldersOfTheirNames) {
+  EXPECT_EQ(store_name("hf:a/b"), "a--b");
+  EXPECT_EQ(store_name("hf:a/b:Q4_0"), "a--b--Q4_0");
+  EXPECT_EQ(store_name("hf:a/b:folder/x.gguf"), "a--b--folder--x.gguf");
+}
+
 TEST(Store, MissingModelSaysHowToGetIt) {
   const TemporaryFolder home;
   const ScopedEnv ours("QUINTET_HOME", home.path().string());
