@@ -3,8 +3,8 @@
 //     zmm0-11 integers and zmm12-23 floats, row by row    zmm24-25 weights of 8 inputs, of 4
 //     zmm26-27 weights of 4 inputs, scales                zmm28 word of x    zmm29 120 in each byte
 //     zmm30-31 zeros
-// Making bytes of the weights costs nothing: it takes other units than the products. (Doing it once
-// for many rows, to memory, was measured and gained nothing.)
+// Making bytes of the weights costs next to nothing: it takes other units than the products. (Doing
+// it once for many rows, to memory, gained 1 % for 832 rows and lost a quarter for 8.)
 #if defined(__x86_64__)
 
 #include <immintrin.h>
