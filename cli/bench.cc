@@ -258,7 +258,7 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
       ->check(CLI::Range(int64_t{1}, int64_t{1024}))
       ->capture_default_str();
   command->add_option("--cache", text->model.cache,
-                      "Language models: precision of keys and values, fp32 or bf16");
+                      "Language models: precision of keys and values, fp32, bf16 or int8");
   command->add_flag("--lookup", text->lookup, "Language models: run repeated text ahead");
   command->add_option("--repeat", flags->repeat, "Timed rounds after one to warm up")
       ->check(CLI::Range(1, 10000))

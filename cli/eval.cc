@@ -219,6 +219,8 @@ void add_eval_command(CLI::App& app, Globals& globals, Action& action) {
       ->add_option("--data", flags->data,
                    "JSON lines: {\"audio\": path, \"text\": ...}; of a language model, a .txt file")
       ->required();
+  command->add_option("--cache", text->model.cache,
+                      "Language models: precision of keys and values, fp32, bf16 or int8");
   command->add_option("--against", text->against,
                       "Language models: another precision or model, for KL and agreement");
   command->add_option("--window", text->window,

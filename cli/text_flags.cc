@@ -35,7 +35,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command.add_flag("--baseline", flags.baseline,
                    "The yardstick: float32, one operator at a time");
   command.add_option("--cache", flags.cache,
-                     "Precision of keys and values: fp32 or bf16; without it, as the weights");
+                     "Precision of keys and values: fp32, bf16 or int8; without it, as the weights");
   command.add_option("--cache-mb", flags.cache_megabytes, "Memory that they may take, in MB")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();

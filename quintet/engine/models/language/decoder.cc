@@ -373,10 +373,10 @@ int64_t Decoder::most_tokens() const {
 trace::Work Decoder::attention_work() const {
   double keys = 0;
   for (const Row& row : rows_) keys += static_cast<double>(row.position + 1);
-  const bool exact = cache_.shape().format == kernels::WeightFormat::kF32;
+  const DType type = kernels::operand_type(cache_.shape().format);
   return {.operations = 4 * keys * static_cast<double>(config_.query_width()),
-          .weight_bytes = keys * static_cast<double>(2 * config_.kv_width() * (exact ? 4 : 2)),
-          .arithmetic = exact ? DType::kF32 : DType::kBF16};
+          .weight_bytes = keys * static_cast<double>(2 * config_.kv_width() * dtype_bytes(type)),
+          .arithmetic = type};
 }
 
 size_t Decoder::activation_bytes() const {

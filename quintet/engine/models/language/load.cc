@@ -136,8 +136,8 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
   if (source.format == "packed") {
     QT_TRY_VOID(load_packed(std::move(source), precision, pool, *model));
   } else {
-    QT_TRY_VOID(
-        load_published(source, path, precision.value_or(kAutomaticPrecision), pool, *model));
+    if (!precision) precision = automatic_precision(source);
+    QT_TRY_VOID(load_published(source, path, *precision, pool, *model));
   }
   QT_TRY_VOID(check_tokens(*model));
   QT_TRY(model->weights, bind_weights(model->packed, model->config));
@@ -145,6 +145,19 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
 }
 
 }  // namespace
+
+Precision automatic_precision(const io::WeightFile& source) {
+  uint64_t bytes_of_4_bits = 0;
+  uint64_t bytes_of_blocks = 0;
+  for (const auto& [name, layout] : source.layouts) {
+    const uint64_t bytes = source.find(name)->bytes.size();
+    bytes_of_blocks += bytes;
+    if (layout.starts_with("q4_")) bytes_of_4_bits += bytes;
+  }
+  if (2 * bytes_of_4_bits > source.file_bytes()) return Precision::kInt4;
+  if (2 * bytes_of_blocks > source.file_bytes()) return Precision::kInt8;
+  return Precision::kBF16;
+}
 
 Result<std::unique_ptr<Model>> load_model(const fs::path& path, std::optional<Precision> precision,
                                           ThreadPool& pool) {
