@@ -91,7 +91,7 @@ class Broken(CliTest):
                     self.assert_done(result)
         (model / "tokenizer.json").write_text(
             (model / "tokenizer.json").read_text().replace('"id": 2000', '"id": 512'))
-        self.assert_one_line_error(run("run", "--model", model, "--raw", "an <image>"), 1, "token 512")
+        self.assert_one_line_error(run("run", "--model", model, "--raw", "an <image>"), 2, "token 512")
 
     def test_packed_files_that_are_cut_are_refused(self):
         model = make_language_model(self.folder / "model")
