@@ -97,9 +97,8 @@ class GenerationLoop::Running {
       ++right;
     }
     if (ahead_.empty()) return;
-    decoder_.truncate(sequence_->id(),
-                      std::ssize(decoder_.tokens(sequence_->id())) -
-                          static_cast<int64_t>(ahead_.size() - right));
+    decoder_.truncate(sequence_->id(), std::ssize(decoder_.tokens(sequence_->id())) -
+                                           static_cast<int64_t>(ahead_.size() - right));
     result_.drafted_tokens += std::ssize(ahead_);
     result_.accepted_tokens += static_cast<int64_t>(right);
     ahead_.clear();
@@ -176,7 +175,7 @@ class GenerationLoop::Running {
     result_.choices.push_back(std::move(choice));
     if (stream_) show(stop_scanner_.push(stream_->push(token)));
     if (stop_scanner_.stopped_by()) return end(FinishReason::kStopString);
-    if ( std::ssize(result_.tokens) >= options_.max_new_tokens) {
+    if (std::ssize(result_.tokens) >= options_.max_new_tokens) {
       end(FinishReason::kLength);
     }
   }
@@ -208,7 +207,7 @@ class GenerationLoop::Running {
   decode::StopScanner stop_scanner_;
   std::optional<io::StreamDecoder> stream_;
   std::optional<decode::PromptLookup> lookup_;
-  std::vector<int32_t> ahead_;  // Run with the last token in the pass at hand.
+  std::vector<int32_t> ahead_;                // Run with the last token in the pass at hand.
   std::optional<decode::Sequence> sequence_;  // Unset: it waits.
   std::span<const int32_t> unread_;           // Of the prompt.
   int64_t first_wanted_ = 0;                  // Logits of the pass at hand.
@@ -249,9 +248,9 @@ Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
   }
   for (const int32_t token : request.prompt) {
     if (token >= 0 && token < model_.config.vocabulary) continue;
-    return Error(Code::kInvalidArgument,
-                 "the prompt has token " + std::to_string(token) + ", the vocabulary goes from 0 to " +
-                     std::to_string(model_.config.vocabulary - 1));
+    return Error(Code::kInvalidArgument, "the prompt has token " + std::to_string(token) +
+                                             ", the vocabulary goes from 0 to " +
+                                             std::to_string(model_.config.vocabulary - 1));
   }
   if (request.options.max_new_tokens < 1) {
     return Error(Code::kInvalidArgument, "max_new_tokens must be from 1 on, is " +
@@ -262,8 +261,8 @@ Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
   const int64_t most = session_.decoder().most_tokens();
   if (std::ssize(request.prompt) >= most) {
     return Error(Code::kExhausted, "the prompt has " + std::to_string(request.prompt.size()) +
-                                       " tokens, the context has room for " +
-                                       std::to_string(most) + " with the answer");
+                                       " tokens, the context has room for " + std::to_string(most) +
+                                       " with the answer");
   }
   running_.push_back(std::make_unique<Running>(model_, session_.decoder(), std::move(request),
                                                std::move(stops), std::move(constraint),

@@ -21,8 +21,8 @@ Result<std::optional<kernels::WeightFormat>> cache_format(const std::string& nam
   if (name == "fp32") return std::optional(kernels::WeightFormat::kF32);
   if (name == "bf16") return std::optional(kernels::WeightFormat::kBF16);
   if (name == "int8") return std::optional(kernels::WeightFormat::kI8);
-  return Error(Code::kInvalidArgument, "the cache's precision \"" + name +
-                                           "\" is none of fp32, bf16 and int8");
+  return Error(Code::kInvalidArgument,
+               "the cache's precision \"" + name + "\" is none of fp32, bf16 and int8");
 }
 
 }  // namespace
@@ -76,8 +76,7 @@ Result<std::vector<int32_t>> TextModel::encode(std::string_view text) const {
   return impl_->model->tokenizer->encode(text, io::AddSpecial::kYes);
 }
 
-Result<std::vector<int32_t>> TextModel::chat_prompt(
-    std::span<const ChatMessage> messages) const {
+Result<std::vector<int32_t>> TextModel::chat_prompt(std::span<const ChatMessage> messages) const {
   if (!has_chat_template() || !impl_->model->tokenizer) {
     return Error(Code::kUnsupported, "the model has no chat template; give it the prompt as it is");
   }

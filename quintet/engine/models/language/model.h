@@ -50,7 +50,7 @@ Result<std::unique_ptr<Model>> load_model(const std::filesystem::path& path,
 Result<void> save_packed(const Model& model, const std::filesystem::path& file);
 
 struct SessionOptions {
-  bool baseline = false;  // One float32 operator at a time.
+  bool baseline = false;                                   // One float32 operator at a time.
   std::optional<kernels::WeightFormat> cache_format = {};  // Unset: that of the precision.
   size_t max_cache_bytes = size_t{4} << 30;
   bool reuse_prefixes = true;

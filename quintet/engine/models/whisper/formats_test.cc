@@ -108,7 +108,8 @@ TEST_F(WhisperFormats, AnyLayerMayHaveAnyFormat) {
     for (auto& [name, choice] : plan) choice.format = format;
     Model model;
     model.config = tiny_config();
-    model.packed = pack_model(source, layer_specs(model.config), Precision::kInt8, plan, pool_).value();
+    model.packed =
+        pack_model(source, layer_specs(model.config), Precision::kInt8, plan, pool_).value();
     ASSERT_TRUE(save_packed(model, folder_ / "any.qnt"));
     EXPECT_LT(relative_difference(logits(folder_ / "any.qnt", {}), expected), 0.5f);
   }
