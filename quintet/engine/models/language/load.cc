@@ -109,7 +109,10 @@ Result<void> load_published(const io::WeightFile& source, const fs::path& path, 
 
 Result<void> check_tokens(const Model& model) {
   const auto inside = [&](int64_t token) { return token < model.config.vocabulary; };
-  if (model.tokenizer && model.tokenizer->size() > model.config.vocabulary) {
+  // Gemma 3 shares its tokenizer with models of images, whose placeholders have no embedding here;
+  // a prompt with one is refused.
+  constexpr int64_t kPlaceholders = 64;
+  if (model.tokenizer && model.tokenizer->size() > model.config.vocabulary + kPlaceholders) {
     return Error(Code::kCorrupt, "the tokenizer has " + std::to_string(model.tokenizer->size()) +
                                      " tokens, the model only " +
                                      std::to_string(model.config.vocabulary));
