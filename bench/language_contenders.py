@@ -14,6 +14,7 @@ from contenders import (EXPORT_PYTHON, PEERS, PYTHON, ROOT, Failure, Peer, Quint
                         check_output, installed_folder)
 
 LLAMA_CPP = ROOT / ".cache/llama.cpp"
+GGUF_PACKAGE = LLAMA_CPP / "vendor/llama.cpp/gguf-py"  # Folder of the Python package `gguf`.
 
 
 class QuintetLanguage(Quintet):
@@ -72,7 +73,7 @@ def quantized_file(kind, options):
 def float_folder(options):
     return cached("hf", options, lambda path: check_output(
         [PYTHON, PEERS / "export_language.py", gguf_file(options), path,
-         "--gguf-package", LLAMA_CPP / "vendor/llama.cpp/gguf-py"]))
+         "--gguf-package", GGUF_PACKAGE]))
 
 
 def openvino_folder(weights, options):
