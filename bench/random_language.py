@@ -8,9 +8,9 @@ For timing sizes whose weights are not at hand: shapes only, it speaks no langua
 perplexity means nothing. bench/language.py --shapes --model OUTPUT.gguf takes it, peers included.
 The tokenizer is that of another GGUF file, its vocabulary padded to the published size. Weights are
 drawn with a fixed seed and scaled so that every layer adds about as much as the one before it,
-attention picks few positions, and logits have a standard deviation of LOGIT_SPREAD. --layers cuts
-the model for quick tests. Tensors are drawn and written one by one, in float16, and quantised by
-llama-quantize.
+attention picks few positions, logits have a standard deviation of LOGIT_SPREAD, and answers keep
+changing: contenders in float32 agree on the tokens. --layers cuts the model for quick tests. Tensors
+are drawn and written one by one, in float16, and quantised by llama-quantize.
 """
 
 import argparse
@@ -29,6 +29,7 @@ import gguf  # noqa: E402
 
 LOGIT_SPREAD = 4.0
 ATTENTION_GAIN = 1.6  # Of queries and keys: their products spread by its square.
+OUTPUT_GAIN = 0.3  # Of attention's output; with 1, deep models say one token for ever.
 BIAS_SPREAD = 0.3
 NORM_SPREAD = 0.1  # Around 1.
 ROWS_AT_ONCE = 4096
@@ -83,7 +84,7 @@ def layer_tensors(name, shape):
         yield linear(f"{name}.attn_{part}", outputs, shape.width, gain)
         if shape.bias:
             yield Tensor(f"{name}.attn_{part}.bias", (outputs,), BIAS_SPREAD)
-    yield linear(f"{name}.attn_output", shape.width, queries)
+    yield linear(f"{name}.attn_output", shape.width, queries, OUTPUT_GAIN)
     yield norm(f"{name}.ffn_norm", shape.width)
     yield linear(f"{name}.ffn_gate", shape.feed_forward, shape.width)
     yield linear(f"{name}.ffn_up", shape.feed_forward, shape.width)
