@@ -225,8 +225,6 @@ void add_eval_command(CLI::App& app, Globals& globals, Action& action) {
                       "Language models: tokens read together, of which the second half counts")
       ->check(CLI::Range(int64_t{4}, int64_t{1} << 24))
       ->capture_default_str();
-  command->add_option("--cache", text->model.cache,
-                      "Language models: precision of keys and values, fp32, bf16 or int8");
   command->add_option("--metric", flags->metric, "wer or cer")->capture_default_str();
   command->add_option("--limit", flags->limit, "Only the first so many items; 0: all")
       ->check(CLI::NonNegativeNumber)
