@@ -8,10 +8,10 @@
 #include <sstream>
 #include <vector>
 
+#include "cli/bench_language.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/speech_flags.h"
-#include "cli/bench_language.h"
 #include "quintet/core/cpu.h"
 #include "quintet/core/resources.h"
 #include "quintet/eval/timing.h"
@@ -248,8 +248,9 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
   command->add_option("--input", flags->input,
                       "Audio file; of a language model, the text that prompts are cut from");
   const auto* prompt_tokens =
-      command->add_option("--prompt-tokens", text->prompt_tokens,
-                          "Language models: tokens of each prompt; random ones without --input")
+      command
+          ->add_option("--prompt-tokens", text->prompt_tokens,
+                       "Language models: tokens of each prompt; random ones without --input")
           ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
   command->add_option("--new-tokens", text->new_tokens, "Language models: tokens of each answer")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
@@ -267,12 +268,11 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
       "--compare", flags->compare,
       "Settings that take turns: baseline, fp32, bf16, int8, int4, auto; separated by "
       "commas");
-  command->callback(
-      [flags, text, prompt_tokens, &globals, &action] {
-        action = [flags, text, is_text = prompt_tokens->count() > 0, &globals] {
-          return is_text ? run_text(*flags, *text, globals) : run(*flags, globals);
-        };
-      });
+  command->callback([flags, text, prompt_tokens, &globals, &action] {
+    action = [flags, text, is_text = prompt_tokens->count() > 0, &globals] {
+      return is_text ? run_text(*flags, *text, globals) : run(*flags, globals);
+    };
+  });
 }
 
 }  // namespace quintet::cli

@@ -79,8 +79,9 @@ int run(const Flags& flags, const Globals& globals) {
   const auto generation = model->generate(request);
   if (!generation) return fail(generation.error());
   if (globals.json) {
-    std::cout << answer_json(*model, *generation).dump(2, ' ', false, json::error_handler_t::replace)
-              << "\n";
+    std::cout
+        << answer_json(*model, *generation).dump(2, ' ', false, json::error_handler_t::replace)
+        << "\n";
   } else {
     std::cout << "\n";
   }
@@ -97,8 +98,9 @@ void add_run_command(CLI::App& app, Globals& globals, Action& action) {
   command->add_option("PROMPT", flags->prompt, "What to ask; - for standard input")->required();
   command->add_option("--system", flags->system, "What the model is told to be");
   command->add_flag("--raw", flags->raw, "The prompt as it is, without the model's chat template");
-  command->add_option("--top-log-probs", flags->answer.sampling.top_log_probs,
-                      "With --json: how many of the likeliest tokens are shown with each")
+  command
+      ->add_option("--top-log-probs", flags->answer.sampling.top_log_probs,
+                   "With --json: how many of the likeliest tokens are shown with each")
       ->check(CLI::Range(0, 100));
   command->callback(
       [flags, &globals, &action] { action = [flags, &globals] { return run(*flags, globals); }; });

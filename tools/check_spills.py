@@ -59,7 +59,8 @@ HOT_LOOPS = [
       for rows in range(1, 4)),
     *(HotLoop("int4_avx2.cc.o", rf"avx_vnni::.*part_{rows}", VNNI, 16 * rows)
       for rows in range(1, 4)),
-    *(HotLoop("int4_avx512.cc.o", rf"direct_{rows}", VNNI, 32 * rows) for rows in range(1, 3)),
+    HotLoop("int4_avx512.cc.o", r"int4_one_row", VNNI, 8),
+    HotLoop("int4_avx512.cc.o", r"two_rows", VNNI, 64),
     # Eight sums and two words of x leave few registers; memory is slower than these.
     HotLoop("int4_avx2.cc.o", r"avx_vnni::.*int4_one_row", VNNI, 16, most_on_stack=3),
     HotLoop("int4_avx2.cc.o", r"avx2::.*int4_one_row", MADDUBS, 16, most_on_stack=6),

@@ -69,8 +69,8 @@ const std::byte* KeyValuePages::head_data(int64_t layer, int32_t page, int64_t h
   return page_data(page) + (layer * shape_.heads + head) * head_bytes_;
 }
 
-void KeyValuePages::store(int64_t layer, int32_t page, int64_t slot, int64_t head,
-                          const float* key, const float* value) {
+void KeyValuePages::store(int64_t layer, int32_t page, int64_t slot, int64_t head, const float* key,
+                          const float* value) {
   auto* k = const_cast<std::byte*>(head_data(layer, page, head));
   std::byte* v = k + key_bytes_;
   if (shape_.format == WeightFormat::kI8) return store_int8(k, slot, key, value);
@@ -123,8 +123,7 @@ kernels::PackedWeights KeyValuePages::values(int64_t layer, int32_t page, int64_
           nullptr};
 }
 
-kernels::Int8ValuePage KeyValuePages::int8_values(int64_t layer, int32_t page,
-                                                  int64_t head) const {
+kernels::Int8ValuePage KeyValuePages::int8_values(int64_t layer, int32_t page, int64_t head) const {
   const std::byte* values = head_data(layer, page, head) + key_bytes_;
   return {values, reinterpret_cast<const float*>(values + value_bytes_) + kTokens};
 }

@@ -42,7 +42,7 @@ class KeyValuePages {
   void store(int64_t layer, int32_t page, int64_t slot, int64_t head, const float* key,
              const float* value);
 
-  kernels::PackedWeights keys(int64_t layer, int32_t page, int64_t head) const;    // [64, Dh]
+  kernels::PackedWeights keys(int64_t layer, int32_t page, int64_t head) const;  // [64, Dh]
   // [Dh, 64]; not of kI8.
   kernels::PackedWeights values(int64_t layer, int32_t page, int64_t head) const;
   kernels::Int8ValuePage int8_values(int64_t layer, int32_t page, int64_t head) const;  // Of kI8.

@@ -115,9 +115,8 @@ class Attention {
     for (int64_t r = 0; r < rows_; ++r) {
       const int64_t from = std::clamp<int64_t>(first_key(r) - first, 0, keys);
       const int64_t to = std::clamp<int64_t>(position(r) + 1 - first, from, keys);
-      corrections[static_cast<size_t>(r)] =
-          kernels::add_scores(lane_.states[static_cast<size_t>(r)], lane_.scores.row(r),
-                              pages * kPageKeys, from, to);
+      corrections[static_cast<size_t>(r)] = kernels::add_scores(
+          lane_.states[static_cast<size_t>(r)], lane_.scores.row(r), pages * kPageKeys, from, to);
     }
     weigh_values(page, pages);
     for (int64_t r = 0; r < rows_; ++r) {
@@ -144,8 +143,8 @@ class Attention {
     for (int64_t p = 0; p < pages; ++p) {
       values[static_cast<size_t>(p)] = cache_.int8_values(heads_.layer, page[p], head_);
     }
-    const auto used = std::span<const kernels::Int8ValuePage>(values).first(
-        static_cast<size_t>(pages));
+    const auto used =
+        std::span<const kernels::Int8ValuePage>(values).first(static_cast<size_t>(pages));
     for (int64_t r = 0; r < rows_; ++r) {
       lane_.weight_steps[r] = kernels::quantize_weights_u8(used, lane_.scores.row(r),
                                                            lane_.byte_weights + r * kBlockKeys);
@@ -203,8 +202,8 @@ PagedScratch::Lane PagedScratch::lane(int64_t lane) {
   parts.weight_steps = floats;
   parts.int8_queries = {reinterpret_cast<int8_t*>(parts.bf16_queries.data), rows_, head_dim_,
                         floats + rows_, query_sums_.data() + lane * rows_};
-  parts.states = std::span(states_).subspan(static_cast<size_t>(lane * rows_),
-                                            static_cast<size_t>(rows_));
+  parts.states =
+      std::span(states_).subspan(static_cast<size_t>(lane * rows_), static_cast<size_t>(rows_));
   return parts;
 }
 

@@ -1,12 +1,15 @@
 #include "quintet/engine/text/generation_loop.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "quintet/core/check.h"
 #include "quintet/engine/decode/prompt_lookup.h"
 #include "quintet/engine/decode/stop_strings.h"
 #include "quintet/engine/stopwatch.h"
+#include "quintet/engine/text/constraint_vocabulary.h"
+#include "quintet/io/formats/json.h"
 #include "quintet/io/tokenizers/stream_decoder.h"
 
 namespace quintet {
@@ -35,13 +38,14 @@ constexpr int64_t kMostAhead = 7;
 class GenerationLoop::Running {
  public:
   Running(const language::Model& model, language::Decoder& decoder, GenerateRequest request,
-          decode::StopStrings stops, Done done)
+          decode::StopStrings stops, std::optional<decode::TokenConstraint> constraint, Done done)
       : model_(model),
         decoder_(decoder),
         options_(std::move(request.options)),
         prompt_(std::move(request.prompt)),
         done_(std::move(done)),
         sampler_(options_.sampling, prompt_),
+        constraint_(std::move(constraint)),
         stops_(std::move(stops)),
         stop_scanner_(stops_) {
     if (model.tokenizer) stream_.emplace(*model.tokenizer);
@@ -93,9 +97,8 @@ class GenerationLoop::Running {
       ++right;
     }
     if (ahead_.empty()) return;
-    decoder_.truncate(sequence_->id(),
-                      std::ssize(decoder_.tokens(sequence_->id())) -
-                          static_cast<int64_t>(ahead_.size() - right));
+    decoder_.truncate(sequence_->id(), std::ssize(decoder_.tokens(sequence_->id())) -
+                                           static_cast<int64_t>(ahead_.size() - right));
     result_.drafted_tokens += std::ssize(ahead_);
     result_.accepted_tokens += static_cast<int64_t>(right);
     ahead_.clear();
@@ -149,12 +152,14 @@ class GenerationLoop::Running {
 
   Result<void> choose(MatrixView<float> logits, int64_t row) {
     const std::span<float> values(logits.row(row), static_cast<size_t>(logits.cols));
+    if (constraint_) QT_TRY_VOID(constraint_->mask(values));
     if (const auto exact = sampler_.exact_logits()) decoder_.refine_row(row, *exact, values);
     QT_TRY(decode::Sampler::Choice choice, sampler_.choose(values));
     if (result_.tokens.empty()) {
       result_.timings.prefill = result_.timings.first_token = milliseconds_since(start_);
       first_ = Clock::now();
     }
+    if (constraint_) QT_TRY_VOID(constraint_->accept(choice.token));
     accept(std::move(choice));
     return {};
   }
@@ -170,7 +175,7 @@ class GenerationLoop::Running {
     result_.choices.push_back(std::move(choice));
     if (stream_) show(stop_scanner_.push(stream_->push(token)));
     if (stop_scanner_.stopped_by()) return end(FinishReason::kStopString);
-    if ( std::ssize(result_.tokens) >= options_.max_new_tokens) {
+    if (std::ssize(result_.tokens) >= options_.max_new_tokens) {
       end(FinishReason::kLength);
     }
   }
@@ -197,11 +202,12 @@ class GenerationLoop::Running {
   std::vector<int32_t> prompt_;
   Done done_;
   decode::Sampler sampler_;
+  std::optional<decode::TokenConstraint> constraint_;
   decode::StopStrings stops_;
   decode::StopScanner stop_scanner_;
   std::optional<io::StreamDecoder> stream_;
   std::optional<decode::PromptLookup> lookup_;
-  std::vector<int32_t> ahead_;  // Run with the last token in the pass at hand.
+  std::vector<int32_t> ahead_;                // Run with the last token in the pass at hand.
   std::optional<decode::Sequence> sequence_;  // Unset: it waits.
   std::span<const int32_t> unread_;           // Of the prompt.
   int64_t first_wanted_ = 0;                  // Logits of the pass at hand.
@@ -213,10 +219,27 @@ class GenerationLoop::Running {
   Clock::time_point first_ = start_;
 };
 
-GenerationLoop::GenerationLoop(const language::Model& model, language::Session& session)
-    : model_(model), session_(session) {}
+GenerationLoop::GenerationLoop(const language::Model& model, language::Session& session,
+                               std::shared_ptr<const decode::VocabularyTrie>& vocabulary)
+    : model_(model), session_(session), vocabulary_(vocabulary) {}
 
 GenerationLoop::~GenerationLoop() = default;
+
+Result<std::optional<decode::TokenConstraint>> GenerationLoop::make_constraint(
+    const GenerateOptions& options) {
+  if (options.json_schema.empty()) return std::optional<decode::TokenConstraint>();
+  if (!model_.tokenizer) return Error(Code::kUnsupported, "the model has no tokenizer");
+  QT_TRY_VOID(io::parse_json(options.json_schema, "json_schema"));  // Within limits, and valid.
+  // Again, for the order of its properties.
+  const auto schema = nlohmann::ordered_json::parse(options.json_schema, nullptr, false);
+  QT_TRY(const decode::JsonGrammar grammar,
+         decode::JsonGrammar::compile(schema).with("json_schema"));
+  if (vocabulary_ == nullptr) {
+    vocabulary_ = constraint_vocabulary(*model_.tokenizer, model_.config.vocabulary);
+  }
+  return std::optional<decode::TokenConstraint>(std::in_place, vocabulary_, grammar,
+                                                model_.generation.end_tokens);
+}
 
 Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
   QT_TRY_VOID(decode::check(request.options.sampling, model_.config.vocabulary));
@@ -225,23 +248,25 @@ Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
   }
   for (const int32_t token : request.prompt) {
     if (token >= 0 && token < model_.config.vocabulary) continue;
-    return Error(Code::kInvalidArgument,
-                 "the prompt has token " + std::to_string(token) + ", the vocabulary goes from 0 to " +
-                     std::to_string(model_.config.vocabulary - 1));
+    return Error(Code::kInvalidArgument, "the prompt has token " + std::to_string(token) +
+                                             ", the vocabulary goes from 0 to " +
+                                             std::to_string(model_.config.vocabulary - 1));
   }
   if (request.options.max_new_tokens < 1) {
     return Error(Code::kInvalidArgument, "max_new_tokens must be from 1 on, is " +
                                              std::to_string(request.options.max_new_tokens));
   }
+  QT_TRY(auto constraint, make_constraint(request.options));
   QT_TRY(decode::StopStrings stops, decode::StopStrings::make(request.options.stop));
   const int64_t most = session_.decoder().most_tokens();
   if (std::ssize(request.prompt) >= most) {
     return Error(Code::kExhausted, "the prompt has " + std::to_string(request.prompt.size()) +
-                                       " tokens, the context has room for " +
-                                       std::to_string(most) + " with the answer");
+                                       " tokens, the context has room for " + std::to_string(most) +
+                                       " with the answer");
   }
   running_.push_back(std::make_unique<Running>(model_, session_.decoder(), std::move(request),
-                                               std::move(stops), std::move(done)));
+                                               std::move(stops), std::move(constraint),
+                                               std::move(done)));
   return {};
 }
 

@@ -49,14 +49,14 @@ void add_pages(const uint8_t* bytes, int64_t stride, int64_t rows, int64_t panel
 
 float quantize_weights_u8(std::span<const Int8ValuePage> pages, float* weights, uint8_t* bytes) {
   const Isa isa = active_isa();
-  const auto scale = variant_for(isa, &f32x4::scale_weights, &f32x8::scale_weights,
-                                 &f32x16::scale_weights);
+  const auto scale =
+      variant_for(isa, &f32x4::scale_weights, &f32x8::scale_weights, &f32x16::scale_weights);
   const auto to_bytes = variant_for(isa, &f32x4::weights_to_bytes, &f32x8::weights_to_bytes,
                                     &f32x16::weights_to_bytes);
   float largest = 0;
   for (size_t p = 0; p < pages.size(); ++p) {
-    largest = std::max(largest, scale(weights + static_cast<int64_t>(p) * kValuePageKeys,
-                                      pages[p].scales));
+    largest = std::max(largest,
+                       scale(weights + static_cast<int64_t>(p) * kValuePageKeys, pages[p].scales));
   }
   const float factor = largest > 0 ? 255.0f / largest : 0.0f;
   for (size_t p = 0; p < pages.size(); ++p) {
@@ -69,8 +69,8 @@ float quantize_weights_u8(std::span<const Int8ValuePage> pages, float* weights, 
 void weighted_values_i8(const uint8_t* bytes, int64_t stride, const float* steps,
                         std::span<const Int8ValuePage> pages, MatrixView<float> out) {
   QT_DCHECK(!pages.empty() && pages.size() <= 4);
-  const auto store = variant_for(active_isa(), &f32x4::scaled_sums, &f32x8::scaled_sums,
-                                 &f32x16::scaled_sums);
+  const auto store =
+      variant_for(active_isa(), &f32x4::scaled_sums, &f32x8::scaled_sums, &f32x16::scaled_sums);
   Sums sums;
   for (int64_t first = 0; first < out.rows; first += kTileRows) {
     const int64_t rows = std::min(kTileRows, out.rows - first);

@@ -71,7 +71,8 @@ TEST_P(WeightedValuesI8, StaysWithinHalfAStepOfTheExactSums) {
           double bound = 1e-4;
           for (int64_t key = 0; key < pages.keys; ++key) {
             const auto value = static_cast<double>(pages.values[static_cast<size_t>(key * d + c)]);
-            expected += static_cast<double>(exact[static_cast<size_t>(r * pages.keys + key)]) * value;
+            expected +=
+                static_cast<double>(exact[static_cast<size_t>(r * pages.keys + key)]) * value;
             // A weight is off by half a step of its byte, before the scale of its key.
             bound += 0.51 * static_cast<double>(steps[static_cast<size_t>(r)]) * std::abs(value) /
                      static_cast<double>(pages.scales[key]);

@@ -170,6 +170,7 @@ struct V {
 };
 
 #include "quintet/kernels/gemv/int4_kernel.inc"
+#include "quintet/kernels/gemv/int4_unpack.inc"
 
 QT_PARTS(part, QT_OP, QT_START, QT_FOLD, "640")
 
@@ -198,6 +199,7 @@ struct V : avx2::V {
 };
 
 #include "quintet/kernels/gemv/int4_kernel.inc"
+#include "quintet/kernels/gemv/int4_unpack.inc"
 
 QT_PARTS(part, QT_OP_VNNI, QT_START_VNNI, QT_FOLD_VNNI, "576")
 
