@@ -2,18 +2,21 @@
 """Language models: Quintet beside its peers, perplexity compared before any clock counts.
 
 usage: bench/language.py [--rounds 5] [--only NAME]... [--quintet NAME=OPTIONS]... [--json]
-       [--prompt-tokens 512] [--new-tokens 64] [--batch 4] [--windows N] [--text FILE]
+       [--prompt-tokens 512] [--new-tokens 64] [--batch 4] [--windows 8] [--text FILE] [--shapes]
 
-Every contender gets the same token ids. First each tells its perplexity over the text: windows of
-512 tokens one after the other, of which the second half counts. It stands beside the times; where it
-is more than half as large again as that of the reference (Transformers in float32, else the first
-contender), something is broken, and there is no time. Then the contenders take turns for the given number of rounds, every other round in reverse
-order: the start of the text as a prompt, and as many prompts side by side as --batch says, each
-continued greedily. A turn is two runs of which the second is timed.
+Every contender gets the same token ids. First each tells its perplexity over the start of the text:
+windows of 512 tokens one after the other, of which the second half counts. It stands beside the
+times; where it is more than half as large again as that of the reference (Transformers in float32,
+else the next peer), something is broken, and there is no time. Then the contenders take turns
+for the given number of rounds, every other round in reverse order: the start of the text as a
+prompt, and as many prompts side by side as --batch says, each continued greedily. A turn is two runs
+of which the second is timed.
 
 `prefill` ends with the first new token; the other tokens are `decode`. Ratios are medians of the
 ratios within one round. Tokens in which quantised models first differ from the reference are no
-defect: `same tokens` tells how many come before. scripts/bench-peers installs the peers.
+defect: `same tokens` tells how many come before. Models of random_language.py need --shapes: their
+perplexity means nothing, so nobody computes it, and the table says what they are.
+scripts/bench-peers installs the peers.
 """
 
 import argparse
@@ -32,7 +35,8 @@ from whisper import closing_line, machine, ratio, spread
 MOST_WORSE = 1.5  # Perplexity over that of the reference.
 WINDOW = 512
 QUINTET = {"quintet fp32 baseline": "--precision fp32 --baseline", "quintet": "",
-           "quintet int8": "--precision int8", "quintet int4": "--precision int4"}
+           "quintet int8": "--precision int8", "quintet int4": "--precision int4",
+           "quintet int4 cache": "--precision int4 --cache int8"}
 PEERS = ("Transformers float32", "OpenVINO GenAI int8", "OpenVINO GenAI int4",
          "llama.cpp as published", "llama.cpp q8_0", "llama.cpp q4_0")
 
@@ -72,9 +76,10 @@ def take_turns(competing, request, rounds):
 def measure(competing, requests, options):
     names = [c.name for c in competing]
     reference = next((n for n in PEER_COMMANDS if n in names), names[0])
-    perplexity = {c.name: c.perplexity(requests["windows"]) for c in competing}
-    admitted = [c for c in competing
-                if perplexity[c.name] <= MOST_WORSE * perplexity[reference]]
+    perplexity = ({} if options.shapes else
+                  {c.name: c.perplexity(requests["windows"]) for c in competing})
+    admitted = [c for c in competing if options.shapes
+                or perplexity[c.name] <= MOST_WORSE * perplexity[reference]]
     kinds = ["single"] + (["batch"] if options.batch > 1 else [])
     return {"reference": reference, "perplexity": perplexity,
             "refused": [c.name for c in competing if c not in admitted],
@@ -99,12 +104,14 @@ def table(result, infos, options):
     head = ["contender", "perplexity", "prefill tokens/s", "spread", "of reference",
             "decode tokens/s", "spread", "of reference", f"batch {options.batch}: prefill",
             "decode", "same tokens", "peak MB"]
-    lines = [f"\n{length} prompt tokens, {options.new_tokens} new; reference: {reference}\n",
+    label = (f"Shapes of {pathlib.Path(options.model).name} with random weights: times only; "
+             if options.shapes else "")
+    lines = [f"\n{label}{length} prompt tokens, {options.new_tokens} new; reference: {reference}\n",
              "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name, ms in single["ms"].items():
         base = single["ms"][reference]
         prefill, decode = rates(ms, length, steps)
-        row = [name, f"{result['perplexity'][name]:.3f}",
+        row = [name, "" if options.shapes else f"{result['perplexity'][name]:.3f}",
                prefill, f"{100 * spread(ms['prefill']):.0f} %",
                f"{ratio(ms['prefill'], base['prefill']):.3f}",
                decode, f"{100 * spread(ms['decode']):.0f} %",
@@ -126,14 +133,16 @@ def parse_options():
     parser.add_argument("--prompt-tokens", type=int, default=512)
     parser.add_argument("--new-tokens", type=int, default=64)
     parser.add_argument("--batch", type=int, default=4, help="prompts side by side; 1: none")
-    parser.add_argument("--windows", type=int, help="only so many for the perplexity; all")
+    parser.add_argument("--windows", type=int, default=8, help="of the perplexity, from the start")
+    parser.add_argument("--shapes", action="store_true",
+                        help="the model has random weights: no perplexity")
     parser.add_argument("--text", type=pathlib.Path, default=ROOT / "bench/data/austen.txt")
     options = contenders.parse_options(
         parser, QUINTET, PEERS, rounds=5, commands=PEER_COMMANDS, model="smollm2-135m",
         model_help="installed model, folder or file with a GGUF model")
     if options.prompt_tokens < 1 or options.new_tokens < 2 or options.batch < 1:
         parser.error("--prompt-tokens, --batch: at least 1; --new-tokens: at least 2")
-    if options.windows is not None and options.windows < 1:
+    if options.windows < 1:
         parser.error("--windows: at least 1")
     return options
 
@@ -141,7 +150,7 @@ def parse_options():
 def main():
     options = parse_options()
     report = {"command": shlex.join(sys.argv), "machine": machine(), "threads": options.threads,
-              "rounds": options.rounds}
+              "rounds": options.rounds, "random weights": options.shapes}
     competing = contenders.make_contenders(options, QuintetLanguage, peer=LanguagePeer)
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -9,11 +9,13 @@ import functools
 import json
 import math
 import pathlib
+import re
 
 from contenders import (EXPORT_PYTHON, PEERS, PYTHON, ROOT, Failure, Peer, Quintet, cached,
                         check_output, installed_folder)
 
 LLAMA_CPP = ROOT / ".cache/llama.cpp"
+GGUF_PACKAGE = LLAMA_CPP / "vendor/llama.cpp/gguf-py"  # Folder of the Python package `gguf`.
 
 
 class QuintetLanguage(Quintet):
@@ -31,6 +33,8 @@ class QuintetLanguage(Quintet):
             [self.program, "bench", *self.common, "--repeat", "1", "--input", asked["text"],
              "--sequences", len(prompts), "--prompt-tokens", len(prompts[0]),
              "--new-tokens", asked["new_tokens"]]))
+        if done["prompts"] != prompts:
+            raise Failure(f"{self.name}: cuts other prompts from {asked['text']}")
         self.peak = max(self.peak, done["peak_resident_bytes"])
         return {"ids": done["ids"], "ms": done["timings_ms"]}
 
@@ -64,6 +68,9 @@ def gguf_file(options):
 
 
 def quantized_file(kind, options):
+    """The model itself where its name says that it is of this kind."""
+    if re.search(rf"[-.]{kind}$", gguf_file(options).stem, re.IGNORECASE):
+        return gguf_file(options)
     return cached(f"gguf-{kind}", options, lambda path: check_output(
         [LLAMA_CPP / "build/bin/llama-quantize", "--allow-requantize", gguf_file(options), path,
          kind.upper(), str(options.threads)]))
@@ -72,7 +79,7 @@ def quantized_file(kind, options):
 def float_folder(options):
     return cached("hf", options, lambda path: check_output(
         [PYTHON, PEERS / "export_language.py", gguf_file(options), path,
-         "--gguf-package", LLAMA_CPP / "vendor/llama.cpp/gguf-py"]))
+         "--gguf-package", GGUF_PACKAGE]))
 
 
 def openvino_folder(weights, options):

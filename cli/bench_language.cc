@@ -176,7 +176,8 @@ json report_json(const std::vector<Setting>& settings, const TextBenchFlags& fla
                  {"repeat", flags.repeat},
                  {"isa", isa_name(active_isa())},
                  {"threads", settings.front().model.threads()},
-                 {"peak_resident_bytes", peak_resident_bytes()}};
+                 {"peak_resident_bytes", peak_resident_bytes()},
+                 {"prompts", settings.front().prompts}};
   for (const char* key : {"timings_ms", "tokens_per_second", "ids"}) {
     object[key] = all.front()[key];
   }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a GGUF file of the Llama family as a Hugging Face folder in float32: the same weights,
+"""Writes a GGUF file of Llama or Qwen 2 as a Hugging Face folder in float32: the same weights,
 de-quantised, for peers that do not read GGUF. No tokenizer: the contenders get token ids.
 
 usage: export_language.py MODEL.gguf OUTPUT_DIR --gguf-package FOLDER
@@ -22,6 +22,8 @@ LAYER = {
     "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
+# general.architecture -> the class; Qwen 2's files have queries and keys in published order.
+CLASSES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 WHOLE = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 
 
@@ -39,10 +41,19 @@ def in_published_order(values, heads):
     return values.reshape(heads, -1, 2, values.shape[-1]).swapaxes(1, 2).reshape(values.shape)
 
 
-def config_of(field, tensors):
+def llama3_scaling(divisors):
+    """Llama 3's settings, of which its files keep only what comes out: a divisor of each frequency.
+    All but the factor are the same in every Llama 3."""
+    return {"rope_type": "llama3", "factor": float(divisors.max()), "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+
+
+def config_of(architecture, field, tensors, divisors):
     heads = field("attention.head_count")
+    scaling = {} if divisors is None else {"rope_scaling": llama3_scaling(divisors)}
     return {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "float32",
+        "architectures": [CLASSES[architecture]], "model_type": architecture,
+        "torch_dtype": "float32", **scaling,
         "vocab_size": tensors["model.embed_tokens.weight"].shape[0],
         "hidden_size": field("embedding_length"),
         "intermediate_size": field("feed_forward_length"),
@@ -66,26 +77,32 @@ def main():
 
     reader = gguf.GGUFReader(options.model)
     architecture = reader.get_field("general.architecture").contents()
-    if architecture != "llama":
-        sys.exit(f"export_language.py: {options.model}: is '{architecture}', only 'llama' is known")
+    if architecture not in CLASSES:
+        sys.exit(f"export_language.py: {options.model}: is '{architecture}'; known are "
+                 + ", ".join(CLASSES))
 
     def field(name, fallback=None):
-        found = reader.get_field(f"llama.{name}")
+        found = reader.get_field(f"{architecture}.{name}")
         return found.contents() if found else fallback
 
-    heads = {"attn_q": field("attention.head_count")}
-    heads["attn_k"] = field("attention.head_count_kv", heads["attn_q"])
-    tensors = {}
+    heads = {}
+    if architecture == "llama":
+        heads["attn_q"] = field("attention.head_count")
+        heads["attn_k"] = field("attention.head_count_kv", heads["attn_q"])
+    tensors, divisors = {}, None
     for tensor in reader.tensors:
         values = gguf.dequantize(tensor.data, tensor.tensor_type).astype(numpy.float32)
         values = values.reshape([int(n) for n in reversed(tensor.shape)])
+        if tensor.name == "rope_freqs.weight":
+            divisors = values
+            continue
         for kind, count in heads.items():
             if f".{kind}." in tensor.name:
                 values = in_published_order(values, count)
         tensors[published_name(tensor.name)] = numpy.ascontiguousarray(values)
     options.output.mkdir(parents=True)
     save_file(tensors, options.output / "model.safetensors", metadata={"format": "pt"})
-    config = config_of(field, tensors)
+    config = config_of(architecture, field, tensors, divisors)
     (options.output / "config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 

@@ -15,6 +15,7 @@ FILE is JSON, of one of two kinds; "text" names the file whose first tokens the 
 """
 
 import json
+import math
 import pathlib
 
 import numpy
@@ -23,11 +24,13 @@ import protocol
 
 
 def negative_log_likelihood(logits, targets):
-    """Of targets [T] under logits [T, V], in float64."""
-    logits = logits.astype(numpy.float64)
-    highest = logits.max(axis=-1)
-    sums = numpy.log(numpy.exp(logits - highest[:, None]).sum(axis=-1)) + highest
-    return float((sums - logits[numpy.arange(len(targets)), targets]).sum())
+    """Of targets [T] under logits [T, V]; sums in float64. A row at a time stays in the cache."""
+    total = 0.0
+    for row, target in zip(logits, targets, strict=True):
+        shifted = row - row.max()
+        wanted = float(shifted[target])
+        total += math.log(numpy.exp(shifted, out=shifted).sum(dtype=numpy.float64)) - wanted
+    return total
 
 
 def serve(info, generate, logits):

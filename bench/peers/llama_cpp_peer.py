@@ -42,6 +42,11 @@ class Context:
         values = library.llama_get_logits_ith(self.context, place)
         return numpy.ctypeslib.as_array(values, (self.vocabulary,))
 
+    def all_logits(self, count):
+        """Those of the last step's wanted rows [count, vocabulary], until the next step."""
+        values = library.llama_get_logits(self.context)
+        return numpy.ctypeslib.as_array(values, (count, self.vocabulary))
+
     def step(self, rows):
         """One batch of (token, position, sequence, whether logits are wanted)."""
         self.batch.n_tokens = len(rows)
@@ -100,7 +105,7 @@ class Language:
         context = self._context(1, len(window))
         context.step([(token, i, 0, first <= i < len(window) - 1)
                       for i, token in enumerate(window)])
-        return numpy.stack([context.logits(i) for i in range(first, len(window) - 1)])
+        return context.all_logits(len(window) - 1 - first)
 
 
 def main():
