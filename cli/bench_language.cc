@@ -37,6 +37,12 @@ struct Setting {
 
 Result<std::vector<std::vector<int32_t>>> make_prompts(const TextModel& model,
                                                        const TextBenchFlags& flags) {
+  if (flags.prompt_tokens >= model.context()) {
+    return Error(Code::kExhausted, "--prompt-tokens asks for " +
+                                       std::to_string(flags.prompt_tokens) +
+                                       " tokens, the context has room for " +
+                                       std::to_string(model.context()) + " with the answer");
+  }
   const int64_t wanted = flags.sequences * flags.prompt_tokens;
   std::vector<int32_t> tokens;
   if (flags.input.empty()) {
@@ -94,10 +100,9 @@ Result<void> run_once(Setting& setting, const TextBenchFlags& flags, bool warm_u
   setting.model.forget_prefixes();
   std::vector<GenerateRequest> requests;
   for (const auto& prompt : setting.prompts) {
-    requests.push_back({prompt,
-                        {.max_new_tokens = flags.new_tokens,
-                         .ignore_end = true,
-                         .speculate = flags.lookup}});
+    requests.push_back(
+        {prompt,
+         {.max_new_tokens = flags.new_tokens, .ignore_end = true, .speculate = flags.lookup}});
   }
   Run run;
   std::vector<std::vector<int32_t>> answers;
@@ -188,9 +193,9 @@ json report_json(const std::vector<Setting>& settings, const TextBenchFlags& fla
 void print(const std::vector<Setting>& settings, const TextBenchFlags& flags) {
   std::printf("%s, %lld sequences of %lld + %lld tokens, %d rounds interleaved, %d threads, %s\n",
               flags.model.model.c_str(), static_cast<long long>(flags.sequences),
-              static_cast<long long>(flags.prompt_tokens),
-              static_cast<long long>(flags.new_tokens), flags.repeat,
-              settings.front().model.threads(), std::string(isa_name(active_isa())).c_str());
+              static_cast<long long>(flags.prompt_tokens), static_cast<long long>(flags.new_tokens),
+              flags.repeat, settings.front().model.threads(),
+              std::string(isa_name(active_isa())).c_str());
   std::printf("%-14s %9s %9s %9s %12s %12s %7s %9s %9s\n", "median ms", "load", "prompt", "answer",
               "prompt tok/s", "answer tok/s", "ratio", "weights", "cache");
   for (const Setting& s : settings) {

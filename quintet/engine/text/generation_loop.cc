@@ -39,17 +39,17 @@ class GenerationLoop::Running {
       : model_(model),
         decoder_(decoder),
         options_(std::move(request.options)),
-        prompt_(std::move(request.prompt)),
+        past_(std::move(request.prompt)),
         done_(std::move(done)),
-        sampler_(options_.sampling, prompt_),
+        sampler_(options_.sampling, past_),
         stops_(std::move(stops)),
         stop_scanner_(stops_) {
     if (model.tokenizer) stream_.emplace(*model.tokenizer);
     if (options_.speculate) {
       lookup_.emplace(decode::PromptLookupOptions{.longest_proposal = kMostAhead});
-      lookup_->append(prompt_);
+      lookup_->append(past_);
     }
-    result_.prompt_tokens = std::ssize(prompt_);
+    result_.prompt_tokens = std::ssize(past_);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -61,25 +61,44 @@ class GenerationLoop::Running {
   // False where there is no room.
   bool begin() {
     int64_t kept = 0;
-    decode::Sequence sequence = decoder_.begin(prompt_, kept);
-    if (!decoder_.reserve(sequence.id(), std::ssize(prompt_) - kept)) return false;
+    decode::Sequence sequence = decoder_.begin(past_, kept);
+    // With the token that follows.
+    if (!decoder_.reserve(sequence.id(), std::ssize(past_) - kept + 1)) return false;
     sequence_.emplace(std::move(sequence));
-    result_.kept_tokens = kept;
-    unread_ = std::span<const int32_t>(prompt_).subspan(static_cast<size_t>(kept));
+    if (result_.tokens.empty()) result_.kept_tokens = kept;
+    unread_ = std::span<const int32_t>(past_).subspan(static_cast<size_t>(kept));
     return true;
   }
 
+  // Gives its room to others and waits for it to come back; what was read is read again then.
+  void step_back() {
+    sequence_.reset();
+    unread_ = {};
+    past_.resize(static_cast<size_t>(result_.prompt_tokens));
+    if (result_.tokens.empty()) return;
+    past_.insert(past_.end(), result_.tokens.begin(), result_.tokens.end() - 1);
+  }
+
+  // Whether the pass at hand has room for its next token.
+  bool has_room() {
+    return ended_ || !begun() || reads_prompt() || decoder_.reserve(sequence_->id(), 1);
+  }
+  // Whether it could never have: what it has fills the longest sequence.
+  bool is_full() const {
+    return std::ssize(decoder_.tokens(sequence_->id())) >= decoder_.most_tokens();
+  }
+  void end_full() { end(FinishReason::kContext); }
+
   // Adds at most `room` rows to a pass; `logits` counts the rows of it that want some.
+  // REQUIRES: has_room().
   void place(int64_t room, std::vector<decode::StepRow>& rows, int64_t& logits) {
     first_wanted_ = logits;
     wanted_ = 0;
     if (ended_ || !begun() || room < 1) return;
     if (!unread_.empty()) {
       place_prompt(room, rows);
-    } else if (decoder_.reserve(sequence_->id(), 1)) {
-      place_answer(rows);
     } else {
-      end(FinishReason::kContext);
+      place_answer(rows);
     }
     logits += wanted_;
   }
@@ -93,9 +112,8 @@ class GenerationLoop::Running {
       ++right;
     }
     if (ahead_.empty()) return;
-    decoder_.truncate(sequence_->id(),
-                      std::ssize(decoder_.tokens(sequence_->id())) -
-                          static_cast<int64_t>(ahead_.size() - right));
+    decoder_.truncate(sequence_->id(), std::ssize(decoder_.tokens(sequence_->id())) -
+                                           static_cast<int64_t>(ahead_.size() - right));
     result_.drafted_tokens += std::ssize(ahead_);
     result_.accepted_tokens += static_cast<int64_t>(right);
     ahead_.clear();
@@ -131,7 +149,8 @@ class GenerationLoop::Running {
     const auto part = unread_.first(std::min(static_cast<size_t>(room), unread_.size()));
     unread_ = unread_.subspan(part.size());
     for (size_t i = 0; i < part.size(); ++i) {
-      add_row(part[i], unread_.empty() && i + 1 == part.size(), rows);
+      const bool last = unread_.empty() && i + 1 == part.size();
+      add_row(part[i], last && result_.tokens.empty(), rows);
     }
   }
 
@@ -170,7 +189,7 @@ class GenerationLoop::Running {
     result_.choices.push_back(std::move(choice));
     if (stream_) show(stop_scanner_.push(stream_->push(token)));
     if (stop_scanner_.stopped_by()) return end(FinishReason::kStopString);
-    if ( std::ssize(result_.tokens) >= options_.max_new_tokens) {
+    if (std::ssize(result_.tokens) >= options_.max_new_tokens) {
       end(FinishReason::kLength);
     }
   }
@@ -194,16 +213,16 @@ class GenerationLoop::Running {
   const language::Model& model_;
   language::Decoder& decoder_;
   GenerateOptions options_;
-  std::vector<int32_t> prompt_;
+  std::vector<int32_t> past_;  // The prompt; also the answer, after step_back().
   Done done_;
   decode::Sampler sampler_;
   decode::StopStrings stops_;
   decode::StopScanner stop_scanner_;
   std::optional<io::StreamDecoder> stream_;
   std::optional<decode::PromptLookup> lookup_;
-  std::vector<int32_t> ahead_;  // Run with the last token in the pass at hand.
+  std::vector<int32_t> ahead_;                // Run with the last token in the pass at hand.
   std::optional<decode::Sequence> sequence_;  // Unset: it waits.
-  std::span<const int32_t> unread_;           // Of the prompt.
+  std::span<const int32_t> unread_;           // Of the past.
   int64_t first_wanted_ = 0;                  // Logits of the pass at hand.
   int64_t wanted_ = 0;
   bool ended_ = false;
@@ -225,9 +244,9 @@ Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
   }
   for (const int32_t token : request.prompt) {
     if (token >= 0 && token < model_.config.vocabulary) continue;
-    return Error(Code::kInvalidArgument,
-                 "the prompt has token " + std::to_string(token) + ", the vocabulary goes from 0 to " +
-                     std::to_string(model_.config.vocabulary - 1));
+    return Error(Code::kInvalidArgument, "the prompt has token " + std::to_string(token) +
+                                             ", the vocabulary goes from 0 to " +
+                                             std::to_string(model_.config.vocabulary - 1));
   }
   if (request.options.max_new_tokens < 1) {
     return Error(Code::kInvalidArgument, "max_new_tokens must be from 1 on, is " +
@@ -237,8 +256,8 @@ Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
   const int64_t most = session_.decoder().most_tokens();
   if (std::ssize(request.prompt) >= most) {
     return Error(Code::kExhausted, "the prompt has " + std::to_string(request.prompt.size()) +
-                                       " tokens, the context has room for " +
-                                       std::to_string(most) + " with the answer");
+                                       " tokens, the context has room for " + std::to_string(most) +
+                                       " with the answer");
   }
   running_.push_back(std::make_unique<Running>(model_, session_.decoder(), std::move(request),
                                                std::move(stops), std::move(done)));
@@ -253,6 +272,21 @@ void GenerationLoop::begin_waiting() {
     const bool alone = std::ranges::none_of(running_, [](const auto& r) { return r->begun(); });
     if (alone) running->fail(Error(Code::kExhausted, "the prompt does not fit the cache"));
     return;
+  }
+}
+
+// An answer that finds the cache full takes the room of those that came last, which wait: so what
+// it gets does not depend on them.
+void GenerationLoop::make_room() {
+  const auto begun = [](const auto& running) { return running->begun(); };
+  for (const auto& running : running_) {
+    while (!running->has_room()) {
+      if (running->is_full() || std::ranges::count_if(running_, begun) == 1) {
+        running->end_full();
+        break;
+      }
+      (*std::ranges::find_if(running_.rbegin(), running_.rend(), begun))->step_back();
+    }
   }
 }
 
@@ -283,6 +317,7 @@ void GenerationLoop::finish_ended() {
 void GenerationLoop::step() {
   for (const auto& running : running_) running->check_stop();
   begin_waiting();
+  make_room();
   place_rows();
   if (!rows_.empty()) {
     const auto logits = matrix(logits_.data(), std::ssize(logits_) / model_.config.vocabulary,

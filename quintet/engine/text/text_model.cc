@@ -4,9 +4,11 @@
 #include <mutex>
 #include <utility>
 
+#include "quintet/core/file.h"
 #include "quintet/engine/models/language/model.h"
 #include "quintet/engine/stopwatch.h"
 #include "quintet/engine/text/generation_loop.h"
+#include "quintet/engine/text/prefix_file.h"
 #include "quintet/io/catalogue/store.h"
 #include "quintet/io/templates/chat_template.h"
 
@@ -20,8 +22,8 @@ Result<std::optional<kernels::WeightFormat>> cache_format(const std::string& nam
   if (name.empty()) return std::optional<kernels::WeightFormat>();
   if (name == "fp32") return std::optional(kernels::WeightFormat::kF32);
   if (name == "bf16") return std::optional(kernels::WeightFormat::kBF16);
-  return Error(Code::kInvalidArgument, "the cache's precision \"" + name +
-                                           "\" is none of fp32 and bf16");
+  return Error(Code::kInvalidArgument,
+               "the cache's precision \"" + name + "\" is none of fp32 and bf16");
 }
 
 }  // namespace
@@ -37,6 +39,7 @@ struct TextModel::Impl {
   language::Session session;
   std::optional<io::ChatTemplate> chat_template = {};
   double load_milliseconds = 0;
+  bool baseline = false;
 };
 
 TextModel::TextModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -63,6 +66,7 @@ Result<TextModel> TextModel::load(const std::string& name_or_path, const TextLoa
     QT_TRY(impl->chat_template,
            io::ChatTemplate::parse(source, "chat_template").with(path.string()));
   }
+  impl->baseline = options.baseline;
   impl->load_milliseconds = milliseconds_since(start);
   return TextModel(std::move(impl));
 }
@@ -74,8 +78,7 @@ Result<std::vector<int32_t>> TextModel::encode(std::string_view text) const {
   return impl_->model->tokenizer->encode(text, io::AddSpecial::kYes);
 }
 
-Result<std::vector<int32_t>> TextModel::chat_prompt(
-    std::span<const ChatMessage> messages) const {
+Result<std::vector<int32_t>> TextModel::chat_prompt(std::span<const ChatMessage> messages) const {
   if (!has_chat_template() || !impl_->model->tokenizer) {
     return Error(Code::kUnsupported, "the model has no chat template; give it the prompt as it is");
   }
@@ -183,6 +186,25 @@ void TextModel::forget_prefixes() const {
   const std::lock_guard lock(impl_->mutex);
   while (impl_->session.decoder().prefixes().evict_one()) {
   }
+}
+
+Result<void> TextModel::save_prefixes(const std::filesystem::path& file) const {
+  const std::lock_guard lock(impl_->mutex);
+  language::Decoder& decoder = impl_->session.decoder();
+  return text::write_prefixes(file, decoder.prefixes(), decoder.cache(),
+                              text::prefix_fingerprint(*impl_->model, impl_->baseline));
+}
+
+Result<int64_t> TextModel::load_prefixes(const std::filesystem::path& file) const {
+  const std::lock_guard lock(impl_->mutex);
+  language::Decoder& decoder = impl_->session.decoder();
+  QT_TRY(const auto mapped, MappedFile::open(file));
+  QT_TRY(const auto pages,
+         text::parse_prefixes(mapped->bytes(), decoder.cache(),
+                              text::prefix_fingerprint(*impl_->model, impl_->baseline))
+             .with(file.string()));
+  return text::add_prefixes(pages, decoder.prefixes(), decoder.cache()) *
+         nn::KeyValuePages::kTokens;
 }
 
 }  // namespace quintet

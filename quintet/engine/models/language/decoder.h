@@ -68,6 +68,7 @@ class Decoder final : public decode::StepModel {
   void observe(StateObserver observer) { observer_ = std::move(observer); }
 
   const nn::KeyValuePages& cache() const { return cache_; }
+  nn::KeyValuePages& cache() { return cache_; }
   nn::PrefixTree& prefixes() { return prefixes_; }
   size_t activation_bytes() const;
 
@@ -119,16 +120,16 @@ class Decoder final : public decode::StepModel {
   nn::PagedScratch attention_scratch_;
 
   std::vector<Sequence> sequences_;
-  std::vector<Row> rows_;                   // Of the chunk at hand.
-  std::vector<nn::PagedQueries> queries_;   // Neighbours among them of one sequence.
-  std::vector<Row> logit_rows_;             // Of the last pass, and what they gave the head.
-  AlignedArray<float> states_;  // [logit rows, D]
-  AlignedArray<float> x_;       // [rows, D]
-  AlignedArray<float> h_;       // [rows, D]
-  AlignedArray<float> qkv_;     // [rows, (Nh + 2 Nkv) Dh]
-  AlignedArray<float> heads_;   // [rows, Nh Dh]
-  AlignedArray<float> gate_;    // [rows, ffn]
-  AlignedArray<float> up_;      // [rows, ffn]
+  std::vector<Row> rows_;                  // Of the chunk at hand.
+  std::vector<nn::PagedQueries> queries_;  // Neighbours among them of one sequence.
+  std::vector<Row> logit_rows_;            // Of the last pass, and what they gave the head.
+  AlignedArray<float> states_;             // [logit rows, D]
+  AlignedArray<float> x_;                  // [rows, D]
+  AlignedArray<float> h_;                  // [rows, D]
+  AlignedArray<float> qkv_;                // [rows, (Nh + 2 Nkv) Dh]
+  AlignedArray<float> heads_;              // [rows, Nh Dh]
+  AlignedArray<float> gate_;               // [rows, ffn]
+  AlignedArray<float> up_;                 // [rows, ffn]
   StateObserver observer_;
 };
 
