@@ -26,8 +26,8 @@ KeyValuePages make_pages(WeightFormat format, int64_t pages) {
 class BothFormats : public testing::TestWithParam<WeightFormat> {};
 INSTANTIATE_TEST_SUITE_P(Formats, BothFormats,
                          testing::Values(WeightFormat::kF32, WeightFormat::kBF16),
-                         [](const auto& info) {
-                           return info.param == WeightFormat::kF32 ? "f32" : "bf16";
+                         [](const auto& test) {
+                           return test.param == WeightFormat::kF32 ? "f32" : "bf16";
                          });
 
 TEST(KeyValuePages, GivesNoMoreThanItsBytesAllow) {

@@ -116,10 +116,10 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryModel,
                                                           "gemma3-text"),
                                           testing::Values(Precision::kF32, Precision::kBF16,
                                                           Precision::kInt8, Precision::kInt4)),
-                         [](const auto& info) {
-                           std::string name = std::get<0>(info.param);
+                         [](const auto& test) {
+                           std::string name = std::get<0>(test.param);
                            std::erase(name, '-');
-                           return name + "_" + std::string(precision_name(std::get<1>(info.param)));
+                           return name + "_" + std::string(precision_name(std::get<1>(test.param)));
                          });
 
 TEST_P(EveryModel, GivesABatchTheTokensOfEachAlone) {
