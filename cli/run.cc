@@ -61,10 +61,9 @@ int run(const Flags& flags, const Globals& globals) {
   if (!model) return fail(model.error());
   const auto generation = answer(*model, flags, globals);
   if (!generation) return fail(generation.error());
-  std::cout << (globals.json ? json_text(answer_json(*model, *generation), 2) : "")
-            << "
-               ";
-      return 0;
+  if (globals.json) std::cout << json_text(answer_json(*model, *generation), 2);
+  std::cout << std::endl;
+  return 0;
 }
 
 }  // namespace
