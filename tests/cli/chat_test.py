@@ -20,9 +20,9 @@ class ChatTest(CliTest):
         super().setUp()
         self.model = make_tiny_language_model(self.folder / "model")
 
-    def command(self, *arguments):
+    def command(self, *arguments, longest=20):
         return ["chat", "--model", str(self.model), "--precision", "fp32", "--threads", "2",
-                "--max-tokens", "20", *ENDLESS, *arguments]
+                "--max-tokens", str(longest), *ENDLESS, *map(str, arguments)]
 
     def chat(self, text, *arguments):
         return run(*self.command(*arguments), stdin=text.encode())
@@ -125,36 +125,41 @@ class Context(ChatTest):
 
 
 class Interrupt(ChatTest):
-    def start(self, *arguments, **streams):
+    def start(self, *arguments, longest=20, **streams):
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **streams}
-        process = subprocess.Popen([support.BINARY, *self.command(*arguments)],
+        process = subprocess.Popen([support.BINARY, *self.command(*arguments, longest=longest)],
                                    stderr=subprocess.PIPE, **streams)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                self.addCleanup(stream.close)
         return process
 
-    def test_stops_the_answer_and_keeps_the_conversation(self):
+    def test_stops_the_answer_and_goes_on(self):
         self.model = make_tiny_language_model(self.folder / "long", context=1 << 16)
-        process = self.start("--max-tokens", "60000", "--no-lookup")
-        for turn in (b"hello\n", b"again\n"):
-            process.stdin.write(turn)
-            process.stdin.flush()
-            self.assertEqual(len(process.stdout.read(50)), 50)
-            process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=support.TIMEOUT_SECONDS)
+        process = self.start("--no-lookup", longest=60000)
+        process.stdin.write(b"hello\n")
+        process.stdin.flush()
+        self.assertEqual(len(process.stdout.read(50)), 50)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(b"/help\n", timeout=support.TIMEOUT_SECONDS)
         self.assertEqual((process.returncode, err), (0, b""))
+        self.assertIn(b"/reset", out)
+        self.assertLess(len(out), 50000)
 
     def test_leaves_where_no_answer_is_on_its_way(self):
         process = self.start("--json")
         process.stdin.write(b"hello\n")
         process.stdin.flush()
         self.assertEqual(json.loads(process.stdout.readline())["finish_reason"], "length")
+        # From here on it waits for the next turn, or is about to.
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=support.TIMEOUT_SECONDS), 130)
 
     def test_of_a_terminal_has_a_prompt(self):
         ours, theirs = pty.openpty()
-        process = self.start("--max-tokens", "2", stdin=theirs, stdout=theirs)
+        process = self.start(longest=2, stdin=theirs, stdout=theirs)
         os.close(theirs)
         os.write(ours, b"hello\\\nworld\n/bye\n/exit\n")
         _, err = process.communicate(timeout=support.TIMEOUT_SECONDS)
@@ -189,7 +194,7 @@ class Errors(ChatTest):
 
     def test_name_what_a_template_refuses(self):
         (self.model / "chat_template.jinja").write_text("{{ raise_exception('only one turn') }}")
-        self.assert_one_line_error(self.chat("hello\n"), 1, "only one turn")
+        self.assert_one_line_error(self.chat("hello\n"), 2, "only one turn")
 
     def test_of_options_come_before_the_model_is_loaded(self):
         self.assert_one_line_error(self.chat("", "--logit-bias", "x"), 2, "logit-bias")
