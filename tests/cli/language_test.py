@@ -221,6 +221,12 @@ class Errors(LanguageTest):
             with self.subTest(f"{option} {value}"):
                 self.assert_one_line_error(self.ask("hello", option, value), 2, says)
 
+    def test_name_a_prompt_longer_than_the_cache(self):
+        self.assert_done(self.ask("hello", "--cache-mb", "1", "--max-tokens", "2"))
+        edit_json(self.model / "config.json", max_position_embeddings=1 << 20)
+        self.assert_one_line_error(self.ask("-", "--cache-mb", "1", stdin=(TEXT * 10).encode()), 1,
+                                   "tokens")
+
     def test_name_a_bad_schema_file(self):
         missing = self.folder / "no.json"
         self.assert_one_line_error(self.ask("hello", "--json-schema", missing), 1, quoted(missing))

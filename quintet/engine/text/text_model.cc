@@ -62,6 +62,12 @@ Result<TextModel> TextModel::load(const std::string& name_or_path, const TextLoa
                                             .max_cache_bytes = options.max_cache_bytes,
                                             .reuse_prefixes = options.reuse_prefixes};
   auto impl = std::make_unique<Impl>(std::move(model), std::move(pool), session);
+  if (impl->session.decoder().cache().max_pages() == 0) {
+    return Error(Code::kInvalidArgument,
+                 path.string() + ": a cache of " + std::to_string(options.max_cache_bytes) +
+                     " bytes holds no page of keys and values, which takes " +
+                     std::to_string(impl->session.decoder().cache().page_bytes()));
+  }
   if (const std::string& source = impl->model->chat_template; !source.empty()) {
     QT_TRY(impl->chat_template,
            io::ChatTemplate::parse(source, "chat_template").with(path.string()));

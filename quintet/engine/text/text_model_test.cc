@@ -98,6 +98,12 @@ TEST(TextModel, RefusesOptionsThatContradict) {
       Code::kInvalidArgument);
 }
 
+TEST(TextModel, RefusesACacheWithoutRoomForAPage) {
+  const auto model = TextModel::load((kGoldens / "tiny-llama").string(), {.max_cache_bytes = 100});
+  ASSERT_FALSE(model);
+  EXPECT_NE(model.error().message().find("a cache of 100 bytes"), std::string::npos);
+}
+
 class SmolLm2 : public testing::Test {
  protected:
   void SetUp() override {
@@ -183,8 +189,9 @@ TEST_F(SmolLm2, StreamsTheTextThatItReturns) {
 TEST_F(SmolLm2, EndsBeforeAStopText) {
   const std::string text = entries_[1]["text"];
   const std::string stop = text.substr(text.size() / 2, 3);
-  const auto answer =
-      model_->generate({ids(entries_[1]), {.max_new_tokens = 32, .stop = {stop}}}).value();
+  GenerateRequest request{ids(entries_[1]), {.max_new_tokens = 32}};
+  request.options.stop.push_back(stop);
+  const auto answer = model_->generate(request).value();
   EXPECT_EQ(answer.reason, FinishReason::kStopString);
   EXPECT_EQ(answer.text, text.substr(0, text.find(stop)));
 }
