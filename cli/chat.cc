@@ -136,7 +136,7 @@ class Chat {
       std::cerr << "quintet: the answer is cut: " << context_is_full() << std::endl;
     }
     messages_.push_back({"assistant", std::move(generation->text)});
-    return save_prompt_cache(model_, flags_.prompt_cache);
+    return {};
   }
 
   Result<Generation> generate() {
@@ -147,7 +147,10 @@ class Chat {
     }
     options.stop_token = interrupts_.begin();
     auto generation = model_.generate({std::move(prompt), std::move(options)});
+    // Ctrl-C leaves no half-written file.
+    auto saved = generation ? save_prompt_cache(model_, flags_.prompt_cache) : Result<void>();
     interrupts_.end();
+    QT_TRY_VOID(std::move(saved));
     return generation;
   }
 
