@@ -37,6 +37,12 @@ struct Setting {
 
 Result<std::vector<std::vector<int32_t>>> make_prompts(const TextModel& model,
                                                        const TextBenchFlags& flags) {
+  if (flags.prompt_tokens >= model.context()) {
+    return Error(Code::kExhausted, "--prompt-tokens asks for " +
+                                       std::to_string(flags.prompt_tokens) +
+                                       " tokens, the context has room for " +
+                                       std::to_string(model.context()) + " with the answer");
+  }
   const int64_t wanted = flags.sequences * flags.prompt_tokens;
   std::vector<int32_t> tokens;
   if (flags.input.empty()) {

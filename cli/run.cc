@@ -1,23 +1,22 @@
-#include <cmath>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/text_answer.h"
 #include "cli/text_flags.h"
 #include "quintet/quintet.h"
 
 namespace quintet::cli {
 namespace {
 
-using json = nlohmann::ordered_json;
-
 struct Flags {
   ModelFlags model;
   AnswerFlags answer;
   std::string prompt;
   std::string system;
+  std::string prompt_cache;
   bool raw = false;
 };
 
@@ -31,60 +30,39 @@ Result<std::string> read_prompt(const Flags& flags) {
 
 Result<std::vector<int32_t>> prompt_tokens(const TextModel& model, const Flags& flags) {
   QT_TRY(const std::string prompt, read_prompt(flags));
-  if (flags.raw) return model.encode(prompt);
+  if (flags.raw) return model.encode(prompt).with(flags.model.model);
+  if (!model.has_chat_template()) {
+    return Error(Code::kUnsupported,
+                 flags.model.model +
+                     ": the model has no chat template; --raw gives it the prompt "
+                     "as it is");
+  }
   std::vector<ChatMessage> messages;
   if (!flags.system.empty()) messages.push_back({"system", flags.system});
   messages.push_back({"user", prompt});
-  return model.chat_prompt(messages);
+  return model.chat_prompt(messages).with(flags.model.model);
 }
 
-json answer_json(const TextModel& model, const Generation& g) {
-  json object = {{"text", g.text},
-                 {"finish_reason", finish_reason_name(g.reason)},
-                 {"precision", precision_name(model.precision())},
-                 {"prompt_tokens", g.prompt_tokens},
-                 {"kept_tokens", g.kept_tokens},
-                 {"new_tokens", g.tokens.size()},
-                 {"drafted_tokens", g.drafted_tokens},
-                 {"accepted_tokens", g.accepted_tokens},
-                 {"tokens", g.tokens}};
-  json log_probs = json::array();
-  for (const auto& choice : g.choices) {
-    json entry = {{"token", choice.token},
-                  {"text", model.token_text(choice.token)},
-                  {"log_prob", choice.log_prob}};
-    for (const auto& [token, log_prob] : choice.top) {
-      entry["top"].push_back(
-          {{"token", token}, {"text", model.token_text(token)}, {"log_prob", log_prob}});
-    }
-    log_probs.push_back(std::move(entry));
+Result<Generation> answer(const TextModel& model, const Flags& flags, const Globals& globals) {
+  QT_TRY(GenerateOptions options, generate_options(flags.answer));
+  QT_TRY(std::vector<int32_t> prompt, prompt_tokens(model, flags));
+  QT_TRY_VOID(load_prompt_cache(model, flags.prompt_cache));
+  if (!globals.json) {
+    options.on_text = [](std::string_view piece) { std::cout << piece << std::flush; };
   }
-  object["log_probs"] = std::move(log_probs);
-  object["timings_ms"] = timings_json(g.timings);
-  object["tokens_per_second"] = std::round(g.timings.tokens_per_second() * 10) / 10;
-  return object;
+  QT_TRY(Generation generation, model.generate({std::move(prompt), std::move(options)}));
+  QT_TRY_VOID(save_prompt_cache(model, flags.prompt_cache));
+  return generation;
 }
 
 int run(const Flags& flags, const Globals& globals) {
-  const auto options = generate_options(flags.answer);
-  if (!options) return fail(options.error());
+  if (const auto options = generate_options(flags.answer); !options) return fail(options.error());
   const auto model = load_text_model(flags.model, globals);
   if (!model) return fail(model.error());
-  auto prompt = prompt_tokens(*model, flags);
-  if (!prompt) return fail(prompt.error());
-  GenerateRequest request{.prompt = *std::move(prompt), .options = *options};
-  if (!globals.json) {
-    request.options.on_text = [](std::string_view piece) { std::cout << piece << std::flush; };
-  }
-  const auto generation = model->generate(request);
+  const auto generation = answer(*model, flags, globals);
   if (!generation) return fail(generation.error());
-  if (globals.json) {
-    std::cout
-        << answer_json(*model, *generation).dump(2, ' ', false, json::error_handler_t::replace)
-        << "\n";
-  } else {
-    std::cout << "\n";
-  }
+  if (globals.json) std::cout << json_text(answer_json(*model, *generation), 2);
+  std::cout << std::endl;
   return 0;
 }
 
@@ -97,6 +75,7 @@ void add_run_command(CLI::App& app, Globals& globals, Action& action) {
   add_answer_flags(*command, flags->answer);
   command->add_option("PROMPT", flags->prompt, "What to ask; - for standard input")->required();
   command->add_option("--system", flags->system, "What the model is told to be");
+  add_prompt_cache_flag(*command, flags->prompt_cache);
   command->add_flag("--raw", flags->raw, "The prompt as it is, without the model's chat template");
   command
       ->add_option("--top-log-probs", flags->answer.sampling.top_log_probs,

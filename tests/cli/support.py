@@ -18,6 +18,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SPEECH = SOURCE / "tests" / "data" / "speech"
 AUDIO_FORMATS = SOURCE / "tests" / "data" / "audio-formats"
 TINY_WEIGHTS = SOURCE / "tests" / "goldens" / "tiny-whisper"
+TINY_LANGUAGE = SOURCE / "tests" / "goldens" / "tiny-llama"
 MODELS = pathlib.Path(os.environ.get("QUINTET_TEST_MODELS") or SOURCE / "models")
 BINARY = os.environ.get("QUINTET_BINARY") or str(SOURCE / "build" / "bin" / "quintet")
 
@@ -215,6 +216,43 @@ def make_tiny_model(folder):
     generation = {"is_multilingual": True, "suppress_tokens": [], "begin_suppress_tokens": []}
     (folder / "generation_config.json").write_text(json.dumps(generation))
     (folder / "tokenizer.json").write_text(json.dumps(tiny_tokenizer()))
+    return folder
+
+
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+IM_START, IM_END = 256, 257
+
+
+def tiny_language_tokenizer():
+    """Bytes, the two marks of a chat, and pairs of letters up to the 512 tokens of the model."""
+    tokenizer = tiny_tokenizer()
+    tokenizer["added_tokens"] = [
+        {"id": id, "content": f"<|{name}|>", "single_word": False, "lstrip": False,
+         "rstrip": False, "normalized": False, "special": True}
+        for id, name in ((IM_START, "im_start"), (IM_END, "im_end"))
+    ]
+    letters = "etaoinshrdlucmfwyp"
+    pairs = [(a, b) for a in letters for b in letters][: 512 - 258]
+    model = tokenizer["model"]
+    model["vocab"].update({a + b: 258 + i for i, (a, b) in enumerate(pairs)})
+    model["merges"] = [f"{a} {b}" for a, b in pairs]
+    return tokenizer
+
+
+def make_tiny_language_model(folder, context=1024):
+    """A random language model that loads in milliseconds and answers nonsense."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("config.json", "generation_config.json", "model.safetensors"):
+        shutil.copy(TINY_LANGUAGE / name, folder / name)
+    edit_json(folder / "config.json", max_position_embeddings=context, eos_token_id=IM_END,
+              bos_token_id=IM_START)
+    edit_json(folder / "generation_config.json", eos_token_id=IM_END, bos_token_id=IM_START)
+    (folder / "tokenizer.json").write_text(json.dumps(tiny_language_tokenizer()))
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
     return folder
 
 

@@ -8,7 +8,8 @@ import unittest
 import support
 from support import JFK, CliTest, make_tiny_model, run, wav_bytes, whisper_base
 
-COMMANDS = ["transcribe", "eval", "bench", "profile", "convert", "inspect", "pull", "models"]
+COMMANDS = ["transcribe", "run", "chat", "eval", "bench", "profile", "convert", "inspect", "pull",
+            "models"]
 
 
 class Help(CliTest):

@@ -42,18 +42,18 @@ class GenerationLoop::Running {
       : model_(model),
         decoder_(decoder),
         options_(std::move(request.options)),
-        prompt_(std::move(request.prompt)),
+        past_(std::move(request.prompt)),
         done_(std::move(done)),
-        sampler_(options_.sampling, prompt_),
+        sampler_(options_.sampling, past_),
         constraint_(std::move(constraint)),
         stops_(std::move(stops)),
         stop_scanner_(stops_) {
     if (model.tokenizer) stream_.emplace(*model.tokenizer);
     if (options_.speculate) {
       lookup_.emplace(decode::PromptLookupOptions{.longest_proposal = kMostAhead});
-      lookup_->append(prompt_);
+      lookup_->append(past_);
     }
-    result_.prompt_tokens = std::ssize(prompt_);
+    result_.prompt_tokens = std::ssize(past_);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -65,25 +65,44 @@ class GenerationLoop::Running {
   // False where there is no room.
   bool begin() {
     int64_t kept = 0;
-    decode::Sequence sequence = decoder_.begin(prompt_, kept);
-    if (!decoder_.reserve(sequence.id(), std::ssize(prompt_) - kept)) return false;
+    decode::Sequence sequence = decoder_.begin(past_, kept);
+    // With the token that follows.
+    if (!decoder_.reserve(sequence.id(), std::ssize(past_) - kept + 1)) return false;
     sequence_.emplace(std::move(sequence));
-    result_.kept_tokens = kept;
-    unread_ = std::span<const int32_t>(prompt_).subspan(static_cast<size_t>(kept));
+    if (result_.tokens.empty()) result_.kept_tokens = kept;
+    unread_ = std::span<const int32_t>(past_).subspan(static_cast<size_t>(kept));
     return true;
   }
 
+  // Gives its room to others and waits for it to come back; what was read is read again then.
+  void step_back() {
+    sequence_.reset();
+    unread_ = {};
+    past_.resize(static_cast<size_t>(result_.prompt_tokens));
+    if (result_.tokens.empty()) return;
+    past_.insert(past_.end(), result_.tokens.begin(), result_.tokens.end() - 1);
+  }
+
+  // Whether the pass at hand has room for its next token.
+  bool has_room() {
+    return ended_ || !begun() || reads_prompt() || decoder_.reserve(sequence_->id(), 1);
+  }
+  // Whether it could never have: what it has fills the longest sequence.
+  bool is_full() const {
+    return std::ssize(decoder_.tokens(sequence_->id())) >= decoder_.most_tokens();
+  }
+  void end_full() { end(FinishReason::kContext); }
+
   // Adds at most `room` rows to a pass; `logits` counts the rows of it that want some.
+  // REQUIRES: has_room().
   void place(int64_t room, std::vector<decode::StepRow>& rows, int64_t& logits) {
     first_wanted_ = logits;
     wanted_ = 0;
     if (ended_ || !begun() || room < 1) return;
     if (!unread_.empty()) {
       place_prompt(room, rows);
-    } else if (decoder_.reserve(sequence_->id(), 1)) {
-      place_answer(rows);
     } else {
-      end(FinishReason::kContext);
+      place_answer(rows);
     }
     logits += wanted_;
   }
@@ -134,7 +153,8 @@ class GenerationLoop::Running {
     const auto part = unread_.first(std::min(static_cast<size_t>(room), unread_.size()));
     unread_ = unread_.subspan(part.size());
     for (size_t i = 0; i < part.size(); ++i) {
-      add_row(part[i], unread_.empty() && i + 1 == part.size(), rows);
+      const bool last = unread_.empty() && i + 1 == part.size();
+      add_row(part[i], last && result_.tokens.empty(), rows);
     }
   }
 
@@ -199,7 +219,7 @@ class GenerationLoop::Running {
   const language::Model& model_;
   language::Decoder& decoder_;
   GenerateOptions options_;
-  std::vector<int32_t> prompt_;
+  std::vector<int32_t> past_;  // The prompt; also the answer, after step_back().
   Done done_;
   decode::Sampler sampler_;
   std::optional<decode::TokenConstraint> constraint_;
@@ -209,7 +229,7 @@ class GenerationLoop::Running {
   std::optional<decode::PromptLookup> lookup_;
   std::vector<int32_t> ahead_;                // Run with the last token in the pass at hand.
   std::optional<decode::Sequence> sequence_;  // Unset: it waits.
-  std::span<const int32_t> unread_;           // Of the prompt.
+  std::span<const int32_t> unread_;           // Of the past.
   int64_t first_wanted_ = 0;                  // Logits of the pass at hand.
   int64_t wanted_ = 0;
   bool ended_ = false;
@@ -281,6 +301,21 @@ void GenerationLoop::begin_waiting() {
   }
 }
 
+// An answer that finds the cache full takes the room of those that came last, which wait: so what
+// it gets does not depend on them.
+void GenerationLoop::make_room() {
+  const auto begun = [](const auto& running) { return running->begun(); };
+  for (const auto& running : running_) {
+    while (!running->has_room()) {
+      if (running->is_full() || std::ranges::count_if(running_, begun) == 1) {
+        running->end_full();
+        break;
+      }
+      (*std::ranges::find_if(running_.rbegin(), running_.rend(), begun))->step_back();
+    }
+  }
+}
+
 // Answers first, then prompts, as far as there is room.
 void GenerationLoop::place_rows() {
   rows_.clear();
@@ -308,6 +343,7 @@ void GenerationLoop::finish_ended() {
 void GenerationLoop::step() {
   for (const auto& running : running_) running->check_stop();
   begin_waiting();
+  make_room();
   place_rows();
   if (!rows_.empty()) {
     const auto logits = matrix(logits_.data(), std::ssize(logits_) / model_.config.vocabulary,

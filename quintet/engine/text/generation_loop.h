@@ -41,6 +41,7 @@ class GenerationLoop {
   class Running;
 
   void begin_waiting();
+  void make_room();
   void place_rows();
   void finish_ended();
 

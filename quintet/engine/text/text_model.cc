@@ -4,9 +4,11 @@
 #include <mutex>
 #include <utility>
 
+#include "quintet/core/file.h"
 #include "quintet/engine/models/language/model.h"
 #include "quintet/engine/stopwatch.h"
 #include "quintet/engine/text/generation_loop.h"
+#include "quintet/engine/text/prefix_file.h"
 #include "quintet/io/catalogue/store.h"
 #include "quintet/io/templates/chat_template.h"
 
@@ -39,6 +41,7 @@ struct TextModel::Impl {
   std::optional<io::ChatTemplate> chat_template = {};
   std::shared_ptr<const decode::VocabularyTrie> vocabulary = {};  // Of constraints.
   double load_milliseconds = 0;
+  bool baseline = false;
 };
 
 TextModel::TextModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -61,10 +64,17 @@ Result<TextModel> TextModel::load(const std::string& name_or_path, const TextLoa
                                             .max_cache_bytes = options.max_cache_bytes,
                                             .reuse_prefixes = options.reuse_prefixes};
   auto impl = std::make_unique<Impl>(std::move(model), std::move(pool), session);
+  if (impl->session.decoder().cache().max_pages() == 0) {
+    return Error(Code::kInvalidArgument,
+                 path.string() + ": a cache of " + std::to_string(options.max_cache_bytes) +
+                     " bytes holds no page of keys and values, which takes " +
+                     std::to_string(impl->session.decoder().cache().page_bytes()));
+  }
   if (const std::string& source = impl->model->chat_template; !source.empty()) {
     QT_TRY(impl->chat_template,
            io::ChatTemplate::parse(source, "chat_template").with(path.string()));
   }
+  impl->baseline = options.baseline;
   impl->load_milliseconds = milliseconds_since(start);
   return TextModel(std::move(impl));
 }
@@ -184,6 +194,25 @@ void TextModel::forget_prefixes() const {
   const std::lock_guard lock(impl_->mutex);
   while (impl_->session.decoder().prefixes().evict_one()) {
   }
+}
+
+Result<void> TextModel::save_prefixes(const std::filesystem::path& file) const {
+  const std::lock_guard lock(impl_->mutex);
+  language::Decoder& decoder = impl_->session.decoder();
+  return text::write_prefixes(file, decoder.prefixes(), decoder.cache(),
+                              text::prefix_fingerprint(*impl_->model, impl_->baseline));
+}
+
+Result<int64_t> TextModel::load_prefixes(const std::filesystem::path& file) const {
+  const std::lock_guard lock(impl_->mutex);
+  language::Decoder& decoder = impl_->session.decoder();
+  QT_TRY(const auto mapped, MappedFile::open(file));
+  QT_TRY(const auto pages,
+         text::parse_prefixes(mapped->bytes(), decoder.cache(),
+                              text::prefix_fingerprint(*impl_->model, impl_->baseline))
+             .with(file.string()));
+  return text::add_prefixes(pages, decoder.prefixes(), decoder.cache()) *
+         nn::KeyValuePages::kTokens;
 }
 
 }  // namespace quintet

@@ -22,8 +22,8 @@ struct TextLoadOptions {
   std::optional<Precision> precision = {};  // Unset: that of a packed file, otherwise bf16.
   int threads = 0;                          // 0: as many as the process may use.
   bool baseline = false;                    // The yardstick: float32, one operator at a time.
-  std::string cache =
-      {};  // Precision of keys and values, "fp32", "bf16" or "int8"; empty: as the weights.
+  // Precision of keys and values, "fp32", "bf16" or "int8"; empty: as the weights.
+  std::string cache = {};
   uint64_t max_cache_bytes = uint64_t{2} << 30;  // What keys and values may take.
   bool reuse_prefixes = true;                    // Keep them for prompts that begin alike.
 };
@@ -78,6 +78,12 @@ class TextModel {
   TextMemoryUse memory() const;
   // Forgets what is kept of earlier prompts.
   void forget_prefixes() const;
+  // Writes what is kept to a file, by way of a temporary one. Errors: kNotFound, kIo.
+  Result<void> save_prefixes(const std::filesystem::path& file) const;
+  // Keeps what stands in such a file, as far as max_cache_bytes allow; gives its tokens.
+  // Errors, all naming the file: kNotFound, kIo, kCorrupt; kUnsupported for another version;
+  // kInvalidArgument where another model, precision or instruction set made it.
+  Result<int64_t> load_prefixes(const std::filesystem::path& file) const;
 
  private:
   struct Impl;

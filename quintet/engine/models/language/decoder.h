@@ -68,6 +68,7 @@ class Decoder final : public decode::StepModel {
   void observe(StateObserver observer) { observer_ = std::move(observer); }
 
   const nn::KeyValuePages& cache() const { return cache_; }
+  nn::KeyValuePages& cache() { return cache_; }
   nn::PrefixTree& prefixes() { return prefixes_; }
   size_t activation_bytes() const;
 
