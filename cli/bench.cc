@@ -8,10 +8,10 @@
 #include <sstream>
 #include <vector>
 
+#include "cli/bench_language.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/speech_flags.h"
-#include "cli/bench_language.h"
 #include "quintet/core/cpu.h"
 #include "quintet/core/resources.h"
 #include "quintet/eval/timing.h"
@@ -248,8 +248,9 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
   command->add_option("--input", flags->input,
                       "Audio file; of a language model, the text that prompts are cut from");
   const auto* prompt_tokens =
-      command->add_option("--prompt-tokens", text->prompt_tokens,
-                          "Language models: tokens of each prompt; random ones without --input")
+      command
+          ->add_option("--prompt-tokens", text->prompt_tokens,
+                       "Language models: tokens of each prompt; random ones without --input")
           ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
   command->add_option("--new-tokens", text->new_tokens, "Language models: tokens of each answer")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
@@ -258,7 +259,7 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
       ->check(CLI::Range(int64_t{1}, int64_t{1024}))
       ->capture_default_str();
   command->add_option("--cache", text->model.cache,
-                      "Language models: precision of keys and values, fp32 or bf16");
+                      "Language models: precision of keys and values, fp32, bf16 or int8");
   command->add_flag("--lookup", text->lookup, "Language models: run repeated text ahead");
   command->add_option("--repeat", flags->repeat, "Timed rounds after one to warm up")
       ->check(CLI::Range(1, 10000))
@@ -267,12 +268,11 @@ void add_bench_command(CLI::App& app, Globals& globals, Action& action) {
       "--compare", flags->compare,
       "Settings that take turns: baseline, fp32, bf16, int8, int4, auto; separated by "
       "commas");
-  command->callback(
-      [flags, text, prompt_tokens, &globals, &action] {
-        action = [flags, text, is_text = prompt_tokens->count() > 0, &globals] {
-          return is_text ? run_text(*flags, *text, globals) : run(*flags, globals);
-        };
-      });
+  command->callback([flags, text, prompt_tokens, &globals, &action] {
+    action = [flags, text, is_text = prompt_tokens->count() > 0, &globals] {
+      return is_text ? run_text(*flags, *text, globals) : run(*flags, globals);
+    };
+  });
 }
 
 }  // namespace quintet::cli

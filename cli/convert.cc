@@ -1,4 +1,4 @@
-#include "quintet/engine/speech/convert.h"
+#include "quintet/engine/models/convert.h"
 
 #include <chrono>
 #include <cstdio>
@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "quintet/compress/calibrate/calibrate.h"
+#include "quintet/engine/models/model_kind.h"
 #include "quintet/engine/nn/weight_formats.h"
 #include "quintet/io/catalogue/store.h"
 
@@ -43,6 +44,11 @@ Result<compress::Calibration> calibrate(const Flags& flags, const Globals& globa
   if (flags.to != "packed") return wrong("--calibrate makes packed files: leave --to out");
   if (flags.calibrate->empty()) return wrong("--calibrate needs the name of a data file");
   QT_TRY(const std::filesystem::path source, io::find_model(flags.model));
+  if (model_kind(source) != ModelKind::kSpeech) {
+    return Error(
+        Code::kUnsupported,
+        source.string() + ": --calibrate measures speech models, this is a language model");
+  }
   ProgressBar progress(globals);
   compress::CalibrationOptions options{
       .max_drop = flags.max_drop, .date = today(), .threads = globals.threads};
@@ -129,15 +135,16 @@ void add_convert_command(CLI::App& app, Globals& globals, Action& action) {
   command
       ->add_option("--to", flags->to,
                    "packed: one .qnt file at --precision, loads at once; safetensors: a "
-                   "Hugging Face folder")
+                   "Hugging Face folder (speech models)")
       ->capture_default_str();
   command->add_option("--dtype", flags->dtype, "Of safetensors: float32 or float16")
       ->capture_default_str();
-  auto* calibrate_option = command->add_option(
-      "--calibrate", flags->calibrate,
-      "Recordings and their texts ({\"audio\": path, \"text\": ...} a line): measure each layer's "
-      "noise at int8 and the words lost against float32, and write the first choice of layers that "
-      "passes");
+  auto* calibrate_option = command->add_option("--calibrate", flags->calibrate,
+                                               "Speech models: recordings and their texts "
+                                               "({\"audio\": path, \"text\": ...} a line): measure "
+                                               "each layer's noise at int8 and the words lost "
+                                               "against float32, and write the first choice of "
+                                               "layers that passes");
   command
       ->add_option("--max-drop", flags->max_drop,
                    "Points of word error rate that --calibrate may lose")

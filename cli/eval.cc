@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/eval_language.h"
 #include "cli/output.h"
 #include "cli/speech_flags.h"
-#include "cli/eval_language.h"
 #include "quintet/eval/data_file.h"
 #include "quintet/eval/metrics.h"
 #include "quintet/eval/statistics.h"
@@ -219,23 +219,25 @@ void add_eval_command(CLI::App& app, Globals& globals, Action& action) {
       ->add_option("--data", flags->data,
                    "JSON lines: {\"audio\": path, \"text\": ...}; of a language model, a .txt file")
       ->required();
+  command->add_option("--cache", text->model.cache,
+                      "Language models: precision of keys and values, fp32, bf16 or int8");
   command->add_option("--against", text->against,
                       "Language models: another precision or model, for KL and agreement");
-  command->add_option("--window", text->window,
-                      "Language models: tokens read together, of which the second half counts")
+  command
+      ->add_option("--window", text->window,
+                   "Language models: tokens read together, of which the second half counts")
       ->check(CLI::Range(int64_t{4}, int64_t{1} << 24))
       ->capture_default_str();
   command->add_option("--metric", flags->metric, "wer or cer")->capture_default_str();
   command->add_option("--limit", flags->limit, "Only the first so many items; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->callback(
-      [flags, text, &globals, &action] {
-        action = [flags, text, &globals] {
-          const bool is_text = std::filesystem::path(flags->data).extension() == ".txt";
-          return is_text ? run_text(*flags, *text, globals) : run(*flags, globals);
-        };
-      });
+  command->callback([flags, text, &globals, &action] {
+    action = [flags, text, &globals] {
+      const bool is_text = std::filesystem::path(flags->data).extension() == ".txt";
+      return is_text ? run_text(*flags, *text, globals) : run(*flags, globals);
+    };
+  });
 }
 
 }  // namespace quintet::cli

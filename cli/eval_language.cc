@@ -40,11 +40,12 @@ json report_json(const TextModel& model, const TextModel* second, const eval::Te
   object.update(perplexity_json(score.perplexity));
   if (score.agreement) {
     const eval::Agreement& a = *score.agreement;
-    object["against"] = {{"precision", precision_name(second->precision())},
-                         {"perplexity", perplexity_json(a.perplexity)},
-                         {"log_perplexity_difference_interval", {a.difference.low, a.difference.high}},
-                         {"mean_kl", a.divergence},
-                         {"top1_agreement", 100 * a.top1}};
+    object["against"] = {
+        {"precision", precision_name(second->precision())},
+        {"perplexity", perplexity_json(a.perplexity)},
+        {"log_perplexity_difference_interval", {a.difference.low, a.difference.high}},
+        {"mean_kl", a.divergence},
+        {"top1_agreement", 100 * a.top1}};
   }
   object["timings_ms"] = {{"load", model.load_milliseconds()}};
   return object;

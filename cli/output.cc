@@ -1,11 +1,11 @@
 #include "cli/output.h"
 
-#include <cmath>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace quintet::cli {
 namespace {

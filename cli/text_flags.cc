@@ -32,10 +32,10 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       .add_option("--model", flags.model,
                   "Installed model, Hugging Face folder, GGUF file or packed file")
       ->required();
-  command.add_flag("--baseline", flags.baseline,
-                   "The yardstick: float32, one operator at a time");
-  command.add_option("--cache", flags.cache,
-                     "Precision of keys and values: fp32 or bf16; without it, as the weights");
+  command.add_flag("--baseline", flags.baseline, "The yardstick: float32, one operator at a time");
+  command.add_option(
+      "--cache", flags.cache,
+      "Precision of keys and values: fp32, bf16 or int8; without it, as the weights");
   command.add_option("--cache-mb", flags.cache_megabytes, "Memory that they may take, in MB")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
@@ -59,11 +59,13 @@ void add_answer_flags(CLI::App& command, AnswerFlags& flags) {
       ->capture_default_str();
   command.add_option("--min-p", s.min_p, "Only what has this share of the likeliest's probability")
       ->capture_default_str();
-  command.add_option("--repetition-penalty", s.repetition_penalty,
-                     "Above 1: tokens of prompt and answer are less likely")
+  command
+      .add_option("--repetition-penalty", s.repetition_penalty,
+                  "Above 1: tokens of prompt and answer are less likely")
       ->capture_default_str();
-  command.add_option("--presence-penalty", s.presence_penalty,
-                     "Taken from the logits of tokens of the answer")
+  command
+      .add_option("--presence-penalty", s.presence_penalty,
+                  "Taken from the logits of tokens of the answer")
       ->capture_default_str();
   command.add_option("--frequency-penalty", s.frequency_penalty, "The same for each time")
       ->capture_default_str();

@@ -52,16 +52,18 @@ HOT_LOOPS = [
     *(HotLoop("gemm_avx2.cc.o", rf"tile_{rows}_i8_vnni", VNNI, 2 * rows) for rows in range(2, 7)),
     HotLoop("gemm_avx2.cc.o", r"tile_1_f32", FMA, 8),
     HotLoop("gemm_avx2.cc.o", r"tile_1_i8_vnni", VNNI, 8),
-    *(HotLoop("int4_avx512.cc.o", rf"part_{rows}", VNNI, 16 * rows) for rows in range(1, 7)),
+    # One operand in memory is meant.
+    *(HotLoop("int4_avx512.cc.o", rf"part_{rows}", VNNI, 16 * rows, most_on_stack=1)
+      for rows in range(1, 7)),
     *(HotLoop("int4_avx2.cc.o", rf"avx2::.*part_{rows}", MADDUBS, 16 * rows)
       for rows in range(1, 4)),
     *(HotLoop("int4_avx2.cc.o", rf"avx_vnni::.*part_{rows}", VNNI, 16 * rows)
       for rows in range(1, 4)),
-    HotLoop("int4_avx512.cc.o", r"int4_direct<1, 2>", VNNI, 32),
-    # Several rows (beams, drafts) do not fit the registers: no more spills than these.
-    HotLoop("int4_avx512.cc.o", r"int4_direct<2, 2>", VNNI, 64, most_on_stack=8),
-    HotLoop("int4_avx512.cc.o", r"int4_direct<3, 2>", VNNI, 96, most_on_stack=39),
-    HotLoop("int4_avx512.cc.o", r"int4_direct<4, 2>", VNNI, 64, most_on_stack=26),
+    HotLoop("int4_avx512.cc.o", r"int4_one_row", VNNI, 8),
+    HotLoop("int4_avx512.cc.o", r"two_rows", VNNI, 64),
+    # Eight sums and two words of x leave few registers; memory is slower than these.
+    HotLoop("int4_avx2.cc.o", r"avx_vnni::.*int4_one_row", VNNI, 16, most_on_stack=3),
+    HotLoop("int4_avx2.cc.o", r"avx2::.*int4_one_row", MADDUBS, 16, most_on_stack=6),
     HotLoop("attend_i8.cc.o", r"f32(x8|x16)::.*weigh_row", FMA, 4),
     HotLoop("softmax.cc.o", r"f32x16::.*softmax_row", FMA, 32),
     # Thirteen constants and four sums exceed the sixteen registers of AVX2. The loads are operands

@@ -101,8 +101,7 @@ Result<WindowSum> score_window(const TextModel& model, const TextModel* second,
 Agreement agreement_of(const std::vector<WindowSum>& windows) {
   Agreement result;
   result.perplexity = perplexity_of(windows, [](const WindowSum& w) { return w.second; });
-  result.difference =
-      interval_of(windows, [](const WindowSum& w) { return w.second - w.first; });
+  result.difference = interval_of(windows, [](const WindowSum& w) { return w.second - w.first; });
   int64_t same = 0;
   for (const WindowSum& w : windows) {
     result.divergence += w.divergence;
@@ -125,9 +124,9 @@ Result<TextScore> score_text(const TextModel& model, const TextModel* second,
                                              std::to_string(second->vocabulary()) + " tokens");
   }
   if (options.window < 2 || options.skipped < 0 || options.skipped > options.window - 2) {
-    return Error(Code::kInvalidArgument,
-                 "a window of " + std::to_string(options.window) + " tokens cannot skip " +
-                     std::to_string(options.skipped));
+    return Error(Code::kInvalidArgument, "a window of " + std::to_string(options.window) +
+                                             " tokens cannot skip " +
+                                             std::to_string(options.skipped));
   }
   int64_t count = std::ssize(tokens) / options.window;
   if (options.max_windows > 0) count = std::min(count, options.max_windows);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "quintet/core/check.h"
+#include "quintet/kernels/quantize/quantize.h"
 
 namespace quintet::nn {
 
@@ -11,6 +12,9 @@ using kernels::kPanelWidth;
 using kernels::WeightFormat;
 
 namespace {
+
+// Largest head; check_config allows no more.
+constexpr int64_t kMaxInt8Dim = 1024;
 
 // The place of input k of channel n in panels of 32-bit words: group, then channel, then the
 // element in the word.
@@ -26,10 +30,12 @@ std::byte* element(std::byte* panels, int64_t panel_bytes, int64_t element_bytes
 KeyValuePages::KeyValuePages(const KeyValueShape& shape, size_t max_bytes)
     : shape_(shape),
       key_bytes_(kernels::packed_bytes(shape.format, kTokens, shape.head_dim)),
-      head_bytes_(key_bytes_ + kernels::packed_bytes(shape.format, shape.head_dim, kTokens)),
+      value_bytes_(kernels::packed_bytes(shape.format, shape.head_dim, kTokens)),
+      head_bytes_(key_bytes_ + value_bytes_ +
+                  (shape.format == WeightFormat::kI8 ? 2 * kTokens * int64_t{sizeof(float)} : 0)),
       page_bytes_(static_cast<size_t>(shape.layers * shape.heads * head_bytes_)),
       max_pages_(static_cast<int64_t>(max_bytes / page_bytes_)) {
-  QT_CHECK(shape.format == WeightFormat::kF32 || shape.format == WeightFormat::kBF16);
+  QT_CHECK(shape.format != WeightFormat::kI4);
 }
 
 std::optional<int32_t> KeyValuePages::take() {
@@ -63,10 +69,11 @@ const std::byte* KeyValuePages::head_data(int64_t layer, int32_t page, int64_t h
   return page_data(page) + (layer * shape_.heads + head) * head_bytes_;
 }
 
-void KeyValuePages::store(int64_t layer, int32_t page, int64_t slot, int64_t head,
-                          const float* key, const float* value) {
+void KeyValuePages::store(int64_t layer, int32_t page, int64_t slot, int64_t head, const float* key,
+                          const float* value) {
   auto* k = const_cast<std::byte*>(head_data(layer, page, head));
   std::byte* v = k + key_bytes_;
+  if (shape_.format == WeightFormat::kI8) return store_int8(k, slot, key, value);
   const int64_t value_panel = kernels::panel_bytes(shape_.format, kTokens);
   if (shape_.format == WeightFormat::kF32) {
     for (int64_t d = 0; d < shape_.head_dim; ++d) {
@@ -83,13 +90,42 @@ void KeyValuePages::store(int64_t layer, int32_t page, int64_t slot, int64_t hea
   }
 }
 
+void KeyValuePages::store_int8(std::byte* head, int64_t slot, const float* key,
+                               const float* value) {
+  int8_t bytes[kMaxInt8Dim];
+  int32_t sum = 0;
+  std::byte* v = head + key_bytes_;
+  auto* scales = reinterpret_cast<float*>(v + value_bytes_);
+  const int64_t dim = shape_.head_dim;
+  const auto quantize = [&](const float* x, float* scale) {
+    kernels::quantize_rows(matrix(x, int64_t{1}, dim), {bytes, 1, kMaxInt8Dim, scale, &sum});
+  };
+  quantize(key, scales + slot);
+  for (int64_t d = 0; d < dim; ++d) {
+    *element(head, key_bytes_, 1, slot, d) = static_cast<std::byte>(bytes[d] ^ 0x80);
+  }
+  quantize(value, scales + kTokens + slot);
+  const int64_t value_panel = kernels::panel_bytes(WeightFormat::kI8, kTokens);
+  for (int64_t d = 0; d < dim; ++d) {
+    *element(v, value_panel, 1, d, slot) = static_cast<std::byte>(bytes[d]);
+  }
+}
+
 kernels::PackedWeights KeyValuePages::keys(int64_t layer, int32_t page, int64_t head) const {
-  return {shape_.format, kTokens, shape_.head_dim, head_data(layer, page, head), nullptr};
+  const std::byte* data = head_data(layer, page, head);
+  const bool int8 = shape_.format == WeightFormat::kI8;
+  return {shape_.format, kTokens, shape_.head_dim, data,
+          int8 ? reinterpret_cast<const float*>(data + key_bytes_ + value_bytes_) : nullptr};
 }
 
 kernels::PackedWeights KeyValuePages::values(int64_t layer, int32_t page, int64_t head) const {
   return {shape_.format, shape_.head_dim, kTokens, head_data(layer, page, head) + key_bytes_,
           nullptr};
+}
+
+kernels::Int8ValuePage KeyValuePages::int8_values(int64_t layer, int32_t page, int64_t head) const {
+  const std::byte* values = head_data(layer, page, head) + key_bytes_;
+  return {values, reinterpret_cast<const float*>(values + value_bytes_) + kTokens};
 }
 
 }  // namespace quintet::nn

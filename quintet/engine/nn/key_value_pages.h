@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "quintet/core/aligned.h"
+#include "quintet/kernels/attention/weighted_values_i8.h"
 #include "quintet/kernels/gemm/gemm.h"
 
 namespace quintet::nn {
 
 struct KeyValueShape {
-  kernels::WeightFormat format;  // kF32 or kBF16.
+  kernels::WeightFormat format;  // kF32, kBF16 or kI8.
   int64_t layers;
   int64_t heads;  // Of keys and values.
   int64_t head_dim;
@@ -19,7 +20,8 @@ struct KeyValueShape {
 
 // Pages have numbers and owners, and are shared by sequences with a common past (Kwon et al. 2023).
 // In a page the keys of a head are one panel of a weight matrix [64 tokens, Dh] and its values
-// those of one [Dh, 64 tokens] (gemm.h), so that attention multiplies with them where they lie.
+// those of one [Dh, 64 tokens] (gemm.h), so that attention multiplies with them where they lie. In
+// int8 every token has a scale for its key and one for its value, in each head.
 // Threads: one at a time takes, shares and drops; different heads may be stored and read at once.
 class KeyValuePages {
  public:
@@ -40,8 +42,10 @@ class KeyValuePages {
   void store(int64_t layer, int32_t page, int64_t slot, int64_t head, const float* key,
              const float* value);
 
-  kernels::PackedWeights keys(int64_t layer, int32_t page, int64_t head) const;    // [64, Dh]
-  kernels::PackedWeights values(int64_t layer, int32_t page, int64_t head) const;  // [Dh, 64]
+  kernels::PackedWeights keys(int64_t layer, int32_t page, int64_t head) const;  // [64, Dh]
+  // [Dh, 64]; not of kI8.
+  kernels::PackedWeights values(int64_t layer, int32_t page, int64_t head) const;
+  kernels::Int8ValuePage int8_values(int64_t layer, int32_t page, int64_t head) const;  // Of kI8.
 
   const KeyValueShape& shape() const { return shape_; }
   size_t page_bytes() const { return page_bytes_; }
@@ -55,10 +59,14 @@ class KeyValuePages {
   size_t bytes() const { return pages_.size() * page_bytes_; }
 
  private:
+  void store_int8(std::byte* head, int64_t slot, const float* key, const float* value);
+
   const std::byte* head_data(int64_t layer, int32_t page, int64_t head) const;
 
   KeyValueShape shape_;
-  int64_t key_bytes_;  // Of one head; its values follow.
+  // Of one head; its values follow, and then, in int8, the scales of keys and of values.
+  int64_t key_bytes_;
+  int64_t value_bytes_;
   int64_t head_bytes_;
   size_t page_bytes_;
   int64_t max_pages_;

@@ -213,10 +213,8 @@ trace::Work linear_work(const Linear& layer, MatrixView<const float> x,
           .arithmetic = kernels::operand_type(w.format)};
 }
 
-void apply_norm(Runtime& run, const Norm& norm, MatrixView<const float> x,
-                MatrixView<float> y) {
-  const trace::Scope scope(run.trace, norm.name, norm_work(x.rows, x.cols),
-                           run.pool.threads());
+void apply_norm(Runtime& run, const Norm& norm, MatrixView<const float> x, MatrixView<float> y) {
+  const trace::Scope scope(run.trace, norm.name, norm_work(x.rows, x.cols), run.pool.threads());
   constexpr int64_t kRows = 32;
   run.pool.parallel_for((x.rows + kRows - 1) / kRows, [&](int64_t b) {
     const int64_t count = std::min(kRows, x.rows - b * kRows);
@@ -248,9 +246,8 @@ void linear(Runtime& run, const Linear& layer, MatrixView<const float> x, Matrix
   multiply_unfused(run, layer, x, matrix(product.data(), y.rows, y.cols), y, options);
 }
 
-void norm_linear(Runtime& run, const Norm& norm, const Linear& layer,
-                 MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
-                 Activation activation) {
+void norm_linear(Runtime& run, const Norm& norm, const Linear& layer, MatrixView<const float> x,
+                 MatrixView<float> h, MatrixView<float> y, Activation activation) {
   if (run.fuse && x.rows <= kFewRows) {
     const Epilogue epilogue = {.bias = layer.bias, .gelu = activation == Activation::kGelu};
     const trace::Scope scope(run.trace, {norm.name, layer.name}, norm_linear_work(layer, x),
@@ -274,8 +271,7 @@ void norm_gated_linear(Runtime& run, const Norm& norm, const GatedLinear& layer,
   }
   apply_norm(run, norm, x, h);
   if (run.fuse) {
-    const trace::Scope scope(run.trace, {layer.gate.name, layer.up.name}, work,
-                             run.pool.threads());
+    const trace::Scope scope(run.trace, {layer.gate.name, layer.up.name}, work, run.pool.threads());
     return multiply_gated(run, nullptr, layer, h, up, y);
   }
   linear(run, layer.gate, h, y);

@@ -48,11 +48,12 @@ void linear(Runtime& run, const Linear& layer, MatrixView<const float> x, Matrix
 
 // y = activation(norm(x) W^T + b): apply_norm into h, then linear, in one loop of the pool
 // where there are few rows. Shapes: x, h [T, K], y [T, N].
-void norm_linear(Runtime& run, const Norm& norm, const Linear& layer,
-                 MatrixView<const float> x, MatrixView<float> h, MatrixView<float> y,
+void norm_linear(Runtime& run, const Norm& norm, const Linear& layer, MatrixView<const float> x,
+                 MatrixView<float> h, MatrixView<float> y,
                  Activation activation = Activation::kNone);
 
-// y = the gated product of norm(x). Shapes: x, h [T, K]; up, y [T, N], of which up and h are scratch.
+// y = the gated product of norm(x). Shapes: x, h [T, K]; up, y [T, N], of which up and h are
+// scratch.
 void norm_gated_linear(Runtime& run, const Norm& norm, const GatedLinear& layer,
                        MatrixView<const float> x, MatrixView<float> h, MatrixView<float> up,
                        MatrixView<float> y);

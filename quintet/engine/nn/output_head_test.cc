@@ -35,8 +35,8 @@ class OutputHeadTest : public ::testing::Test {
     for (int64_t panel = 0; panel < kernels::panel_count(kVocabulary); ++panel) {
       const int64_t first = panel * kernels::kPanelWidth;
       const int64_t rows = std::min(kernels::kPanelWidth, kVocabulary - first);
-      pack_head_panel(format, panel, {weights_.data() + first * kWidth, rows, kWidth, kWidth},
-                      {}, places);
+      pack_head_panel(format, panel, {weights_.data() + first * kWidth, rows, kWidth, kWidth}, {},
+                      places);
     }
     const std::vector<const std::byte*> data(places.begin(), places.end());
     return stored_head(format, kVocabulary, kWidth, data);

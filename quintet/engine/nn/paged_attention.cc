@@ -20,10 +20,10 @@ struct Products {
   WeightFormat format;
 
   void scores(const PagedScratch::Lane& lane, const PackedWeights& keys, MatrixView<float> to) {
-    if (format == WeightFormat::kF32) {
-      kernels::gemm_f32(lane.queries, keys, {}, to, 0, 1);
-    } else {
-      kernels::gemm_bf16(lane.bf16_queries, keys, {}, to, 0, 1);
+    switch (format) {
+      case WeightFormat::kF32: return kernels::gemm_f32(lane.queries, keys, {}, to, 0, 1);
+      case WeightFormat::kBF16: return kernels::gemm_bf16(lane.bf16_queries, keys, {}, to, 0, 1);
+      default: return kernels::gemm_i8(lane.int8_queries, keys, {}, to, 0, 1);
     }
   }
 
@@ -58,7 +58,7 @@ class Attention {
         products_{cache.shape().format} {
     for (MatrixView<float>* part : {&lane_.queries, &lane_.scores, &lane_.sums, &lane_.block_sums})
       part->rows = rows_;
-    lane_.bf16_queries.rows = lane_.bf16_weights.rows = rows_;
+    lane_.bf16_queries.rows = lane_.bf16_weights.rows = lane_.int8_queries.rows = rows_;
     std::fill_n(lane_.states.begin(), rows_, kernels::SoftmaxState());
   }
 
@@ -72,6 +72,11 @@ class Attention {
     }
     if (products_.format == WeightFormat::kBF16) {
       kernels::convert_rows(lane_.queries, lane_.bf16_queries);
+    }
+    if (products_.format == WeightFormat::kI8) {
+      const MatrixView<const float> queries = {lane_.queries.data, rows_, dim,
+                                               lane_.queries.stride};
+      kernels::quantize_rows(queries, lane_.int8_queries);
     }
   }
 
@@ -110,10 +115,19 @@ class Attention {
     for (int64_t r = 0; r < rows_; ++r) {
       const int64_t from = std::clamp<int64_t>(first_key(r) - first, 0, keys);
       const int64_t to = std::clamp<int64_t>(position(r) + 1 - first, from, keys);
-      corrections[static_cast<size_t>(r)] =
-          kernels::add_scores(lane_.states[static_cast<size_t>(r)], lane_.scores.row(r),
-                              pages * kPageKeys, from, to);
+      corrections[static_cast<size_t>(r)] = kernels::add_scores(
+          lane_.states[static_cast<size_t>(r)], lane_.scores.row(r), pages * kPageKeys, from, to);
     }
+    weigh_values(page, pages);
+    for (int64_t r = 0; r < rows_; ++r) {
+      kernels::scale_add(lane_.sums.row(r), corrections[static_cast<size_t>(r)],
+                         lane_.block_sums.row(r), cache_.shape().head_dim);
+    }
+  }
+
+  // block_sums = the weights in `scores` times the values of the pages.
+  void weigh_values(const int32_t* page, int64_t pages) {
+    if (products_.format == WeightFormat::kI8) return weigh_int8_values(page, pages);
     if (products_.format == WeightFormat::kBF16) {
       const MatrixView<const float> weights = {lane_.scores.data, rows_, pages * kPageKeys,
                                                lane_.scores.stride};
@@ -122,10 +136,22 @@ class Attention {
     for (int64_t p = 0; p < pages; ++p) {
       products_.add_values(lane_, p * kPageKeys, cache_.values(heads_.layer, page[p], head_));
     }
-    for (int64_t r = 0; r < rows_; ++r) {
-      kernels::scale_add(lane_.sums.row(r), corrections[static_cast<size_t>(r)],
-                         lane_.block_sums.row(r), cache_.shape().head_dim);
+  }
+
+  void weigh_int8_values(const int32_t* page, int64_t pages) {
+    std::array<kernels::Int8ValuePage, kBlockKeys / kPageKeys> values;
+    for (int64_t p = 0; p < pages; ++p) {
+      values[static_cast<size_t>(p)] = cache_.int8_values(heads_.layer, page[p], head_);
     }
+    const auto used =
+        std::span<const kernels::Int8ValuePage>(values).first(static_cast<size_t>(pages));
+    for (int64_t r = 0; r < rows_; ++r) {
+      lane_.weight_steps[r] = kernels::quantize_weights_u8(used, lane_.scores.row(r),
+                                                           lane_.byte_weights + r * kBlockKeys);
+    }
+    MatrixView<float> sums = lane_.block_sums;
+    sums.cols = cache_.shape().head_dim;
+    kernels::weighted_values_i8(lane_.byte_weights, kBlockKeys, lane_.weight_steps, used, sums);
   }
 
   const KeyValuePages& cache_;
@@ -142,9 +168,10 @@ class Attention {
 
 PagedScratch::PagedScratch(int threads, int64_t group, int64_t head_dim)
     : rows_(kQueryTokens * group),
-      head_dim_(kernels::padded_depth(WeightFormat::kBF16, head_dim)),
-      floats_(threads * rows_ * (3 * head_dim_ + kBlockKeys)),
+      head_dim_(kernels::padded_depth(WeightFormat::kI8, head_dim)),
+      floats_(threads * rows_ * (3 * head_dim_ + kBlockKeys + 2)),
       halves_(threads * rows_ * (head_dim_ + kBlockKeys)),
+      query_sums_(threads * rows_),
       states_(static_cast<size_t>(threads * rows_)) {
   QT_CHECK_LE(rows_, kMaxRows);
 }
@@ -156,7 +183,7 @@ size_t PagedScratch::bytes() const {
 }
 
 PagedScratch::Lane PagedScratch::lane(int64_t lane) {
-  float* floats = floats_.data() + lane * rows_ * (3 * head_dim_ + kBlockKeys);
+  float* floats = floats_.data() + lane * rows_ * (3 * head_dim_ + kBlockKeys + 2);
   bf16* halves = halves_.data() + lane * rows_ * (head_dim_ + kBlockKeys);
   const auto next = [&](auto*& from, int64_t cols) {
     const auto view = matrix(from, rows_, cols);
@@ -170,8 +197,13 @@ PagedScratch::Lane PagedScratch::lane(int64_t lane) {
   parts.block_sums = next(floats, head_dim_);
   parts.bf16_weights = next(halves, kBlockKeys);
   parts.bf16_queries = next(halves, head_dim_);
-  parts.states = std::span(states_).subspan(static_cast<size_t>(lane * rows_),
-                                            static_cast<size_t>(rows_));
+  // Int8 takes the place of bfloat16.
+  parts.byte_weights = reinterpret_cast<uint8_t*>(parts.bf16_weights.data);
+  parts.weight_steps = floats;
+  parts.int8_queries = {reinterpret_cast<int8_t*>(parts.bf16_queries.data), rows_, head_dim_,
+                        floats + rows_, query_sums_.data() + lane * rows_};
+  parts.states =
+      std::span(states_).subspan(static_cast<size_t>(lane * rows_), static_cast<size_t>(rows_));
   return parts;
 }
 

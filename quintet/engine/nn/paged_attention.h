@@ -40,12 +40,15 @@ class PagedScratch {
 
   // One lane's part.
   struct Lane {
-    MatrixView<float> queries;        // [kQueryTokens * group, Dh], scaled
-    MatrixView<bf16> bf16_queries;    // The same for bfloat16 keys.
-    MatrixView<float> scores;         // [kQueryTokens * group, kBlockKeys]
-    MatrixView<bf16> bf16_weights;    // The same for bfloat16 values.
-    MatrixView<float> sums;           // [kQueryTokens * group, Dh]: weighted values
-    MatrixView<float> block_sums;     // The same of one block.
+    MatrixView<float> queries;            // [kQueryTokens * group, Dh], scaled
+    MatrixView<bf16> bf16_queries;        // The same for bfloat16 keys.
+    MatrixView<float> scores;             // [kQueryTokens * group, kBlockKeys]
+    MatrixView<bf16> bf16_weights;        // The same for bfloat16 values.
+    kernels::QuantizedRows int8_queries;  // For int8 keys.
+    uint8_t* byte_weights;                // [kQueryTokens * group, kBlockKeys], for int8 values
+    float* weight_steps;                  // [kQueryTokens * group]
+    MatrixView<float> sums;               // [kQueryTokens * group, Dh]: weighted values
+    MatrixView<float> block_sums;         // The same of one block.
     std::span<kernels::SoftmaxState> states;
   };
   Lane lane(int64_t lane);
@@ -54,7 +57,8 @@ class PagedScratch {
   int64_t rows_;
   int64_t head_dim_;
   AlignedArray<float> floats_;
-  AlignedArray<bf16> halves_;
+  AlignedArray<bf16> halves_;  // Or int8 queries and byte weights.
+  AlignedArray<int32_t> query_sums_;
   std::vector<kernels::SoftmaxState> states_;
 };
 

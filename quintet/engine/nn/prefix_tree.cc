@@ -4,8 +4,7 @@
 
 namespace quintet::nn {
 
-std::optional<PrefixTree::Found> PrefixTree::find(int32_t parent,
-                                                  std::span<const int32_t> tokens) {
+std::optional<PrefixTree::Found> PrefixTree::find(int32_t parent, std::span<const int32_t> tokens) {
   const auto found = index_.find({parent, {tokens.begin(), tokens.end()}});
   if (found == index_.end()) return std::nullopt;
   Node& node = nodes_[static_cast<size_t>(found->second)];
@@ -14,8 +13,7 @@ std::optional<PrefixTree::Found> PrefixTree::find(int32_t parent,
   return Found{found->second, node.page};
 }
 
-PrefixTree::Found PrefixTree::add(int32_t parent, std::span<const int32_t> tokens,
-                                  int32_t page) {
+PrefixTree::Found PrefixTree::add(int32_t parent, std::span<const int32_t> tokens, int32_t page) {
   QT_CHECK_EQ(std::ssize(tokens), KeyValuePages::kTokens);
   if (const auto known = find(parent, tokens)) {
     pages_.drop(page);

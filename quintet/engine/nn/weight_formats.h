@@ -36,7 +36,7 @@ kernels::PackedWeights stored_weights(kernels::WeightFormat format, int64_t n, i
 
 // What pack_weights_i4 takes beside the weights. Null: not known.
 struct PackHints {
-  const float* importance = nullptr;            // Mean squares of the inputs, [k].
+  const float* importance = nullptr;         // Mean squares of the inputs, [k].
   const kernels::Int4Grid* grids = nullptr;  // Of the rows at hand, [rows, ceil(k / 32)].
 };
 

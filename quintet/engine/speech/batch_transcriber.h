@@ -14,8 +14,8 @@
 #include "quintet/engine/speech/recording.h"
 #include "quintet/engine/speech/speech_context.h"
 #include "quintet/engine/speech/speech_input.h"
-#include "quintet/engine/stopwatch.h"
 #include "quintet/engine/speech/window_decoder.h"
+#include "quintet/engine/stopwatch.h"
 
 namespace quintet::speech {
 

@@ -12,9 +12,9 @@
 #include "quintet/engine/speech/segments.h"
 #include "quintet/engine/speech/speech_context.h"
 #include "quintet/engine/speech/speech_input.h"
-#include "quintet/engine/stopwatch.h"
 #include "quintet/engine/speech/window_decoder.h"
 #include "quintet/engine/speech/window_source.h"
+#include "quintet/engine/stopwatch.h"
 #include "quintet/io/media/audio.h"
 
 namespace quintet::speech {

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "quintet/core/resources.h"
-#include "quintet/engine/speech/convert.h"
+#include "quintet/engine/models/convert.h"
 #include "quintet/engine/speech/whole_model.h"
 #include "quintet/io/formats/json.h"
 

@@ -39,7 +39,7 @@ std::string_view finish_reason_name(FinishReason reason);
 
 struct Generation {
   std::string text;
-  std::vector<int32_t> tokens;  // Without the end token.
+  std::vector<int32_t> tokens;                   // Without the end token.
   std::vector<decode::Sampler::Choice> choices;  // One for each token, with its log-probability.
   FinishReason reason = FinishReason::kEnd;
   int64_t prompt_tokens = 0;

@@ -1,12 +1,15 @@
 #include "quintet/engine/text/generation_loop.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "quintet/core/check.h"
 #include "quintet/engine/decode/prompt_lookup.h"
 #include "quintet/engine/decode/stop_strings.h"
 #include "quintet/engine/stopwatch.h"
+#include "quintet/engine/text/constraint_vocabulary.h"
+#include "quintet/io/formats/json.h"
 #include "quintet/io/tokenizers/stream_decoder.h"
 
 namespace quintet {
@@ -35,13 +38,14 @@ constexpr int64_t kMostAhead = 7;
 class GenerationLoop::Running {
  public:
   Running(const language::Model& model, language::Decoder& decoder, GenerateRequest request,
-          decode::StopStrings stops, Done done)
+          decode::StopStrings stops, std::optional<decode::TokenConstraint> constraint, Done done)
       : model_(model),
         decoder_(decoder),
         options_(std::move(request.options)),
         past_(std::move(request.prompt)),
         done_(std::move(done)),
         sampler_(options_.sampling, past_),
+        constraint_(std::move(constraint)),
         stops_(std::move(stops)),
         stop_scanner_(stops_) {
     if (model.tokenizer) stream_.emplace(*model.tokenizer);
@@ -168,12 +172,14 @@ class GenerationLoop::Running {
 
   Result<void> choose(MatrixView<float> logits, int64_t row) {
     const std::span<float> values(logits.row(row), static_cast<size_t>(logits.cols));
+    if (constraint_) QT_TRY_VOID(constraint_->mask(values));
     if (const auto exact = sampler_.exact_logits()) decoder_.refine_row(row, *exact, values);
     QT_TRY(decode::Sampler::Choice choice, sampler_.choose(values));
     if (result_.tokens.empty()) {
       result_.timings.prefill = result_.timings.first_token = milliseconds_since(start_);
       first_ = Clock::now();
     }
+    if (constraint_) QT_TRY_VOID(constraint_->accept(choice.token));
     accept(std::move(choice));
     return {};
   }
@@ -216,6 +222,7 @@ class GenerationLoop::Running {
   std::vector<int32_t> past_;  // The prompt; also the answer, after step_back().
   Done done_;
   decode::Sampler sampler_;
+  std::optional<decode::TokenConstraint> constraint_;
   decode::StopStrings stops_;
   decode::StopScanner stop_scanner_;
   std::optional<io::StreamDecoder> stream_;
@@ -232,10 +239,27 @@ class GenerationLoop::Running {
   Clock::time_point first_ = start_;
 };
 
-GenerationLoop::GenerationLoop(const language::Model& model, language::Session& session)
-    : model_(model), session_(session) {}
+GenerationLoop::GenerationLoop(const language::Model& model, language::Session& session,
+                               std::shared_ptr<const decode::VocabularyTrie>& vocabulary)
+    : model_(model), session_(session), vocabulary_(vocabulary) {}
 
 GenerationLoop::~GenerationLoop() = default;
+
+Result<std::optional<decode::TokenConstraint>> GenerationLoop::make_constraint(
+    const GenerateOptions& options) {
+  if (options.json_schema.empty()) return std::optional<decode::TokenConstraint>();
+  if (!model_.tokenizer) return Error(Code::kUnsupported, "the model has no tokenizer");
+  QT_TRY_VOID(io::parse_json(options.json_schema, "json_schema"));  // Within limits, and valid.
+  // Again, for the order of its properties.
+  const auto schema = nlohmann::ordered_json::parse(options.json_schema, nullptr, false);
+  QT_TRY(const decode::JsonGrammar grammar,
+         decode::JsonGrammar::compile(schema).with("json_schema"));
+  if (vocabulary_ == nullptr) {
+    vocabulary_ = constraint_vocabulary(*model_.tokenizer, model_.config.vocabulary);
+  }
+  return std::optional<decode::TokenConstraint>(std::in_place, vocabulary_, grammar,
+                                                model_.generation.end_tokens);
+}
 
 Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
   QT_TRY_VOID(decode::check(request.options.sampling, model_.config.vocabulary));
@@ -252,6 +276,7 @@ Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
     return Error(Code::kInvalidArgument, "max_new_tokens must be from 1 on, is " +
                                              std::to_string(request.options.max_new_tokens));
   }
+  QT_TRY(auto constraint, make_constraint(request.options));
   QT_TRY(decode::StopStrings stops, decode::StopStrings::make(request.options.stop));
   const int64_t most = session_.decoder().most_tokens();
   if (std::ssize(request.prompt) >= most) {
@@ -260,7 +285,8 @@ Result<void> GenerationLoop::add(GenerateRequest request, Done done) {
                                        " with the answer");
   }
   running_.push_back(std::make_unique<Running>(model_, session_.decoder(), std::move(request),
-                                               std::move(stops), std::move(done)));
+                                               std::move(stops), std::move(constraint),
+                                               std::move(done)));
   return {};
 }
 

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "quintet/core/result.h"
+#include "quintet/engine/decode/token_constraint.h"
 #include "quintet/engine/models/language/model.h"
 #include "quintet/engine/text/generation.h"
 
@@ -19,8 +21,10 @@ class GenerationLoop {
   // Rows of prompts in a pass: enough to fill the processors, few enough that answers go on.
   static constexpr int64_t kPromptRows = 512;
 
-  // Both must outlive the loop.
-  GenerationLoop(const language::Model& model, language::Session& session);
+  // Both must outlive the loop. `vocabulary`: made at the first request with a schema, and kept
+  // for other loops over the same model; null before.
+  GenerationLoop(const language::Model& model, language::Session& session,
+                 std::shared_ptr<const decode::VocabularyTrie>& vocabulary);
   ~GenerationLoop();
 
   // Queues a request; `done` gets its result during a later step().
@@ -41,8 +45,11 @@ class GenerationLoop {
   void place_rows();
   void finish_ended();
 
+  Result<std::optional<decode::TokenConstraint>> make_constraint(const GenerateOptions& options);
+
   const language::Model& model_;
   language::Session& session_;
+  std::shared_ptr<const decode::VocabularyTrie>& vocabulary_;
   std::vector<std::unique_ptr<Running>> running_;
   std::vector<decode::StepRow> rows_;
   std::vector<float> logits_;

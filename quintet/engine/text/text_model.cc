@@ -22,8 +22,9 @@ Result<std::optional<kernels::WeightFormat>> cache_format(const std::string& nam
   if (name.empty()) return std::optional<kernels::WeightFormat>();
   if (name == "fp32") return std::optional(kernels::WeightFormat::kF32);
   if (name == "bf16") return std::optional(kernels::WeightFormat::kBF16);
+  if (name == "int8") return std::optional(kernels::WeightFormat::kI8);
   return Error(Code::kInvalidArgument,
-               "the cache's precision \"" + name + "\" is none of fp32 and bf16");
+               "the cache's precision \"" + name + "\" is none of fp32, bf16 and int8");
 }
 
 }  // namespace
@@ -38,6 +39,7 @@ struct TextModel::Impl {
   std::mutex mutex;  // Of the session.
   language::Session session;
   std::optional<io::ChatTemplate> chat_template = {};
+  std::shared_ptr<const decode::VocabularyTrie> vocabulary = {};  // Of constraints.
   double load_milliseconds = 0;
   bool baseline = false;
 };
@@ -109,7 +111,7 @@ std::vector<Result<Generation>> TextModel::generate_batch(
     std::span<const GenerateRequest> requests) const {
   const std::lock_guard lock(impl_->mutex);
   std::vector<std::optional<Result<Generation>>> results(requests.size());
-  text::GenerationLoop loop(*impl_->model, impl_->session);
+  text::GenerationLoop loop(*impl_->model, impl_->session, impl_->vocabulary);
   for (size_t i = 0; i < requests.size(); ++i) {
     auto added = loop.add(requests[i], [&results, i, this](Result<Generation> result) {
       if (result) result->timings.load = impl_->load_milliseconds;

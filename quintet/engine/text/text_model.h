@@ -22,7 +22,8 @@ struct TextLoadOptions {
   std::optional<Precision> precision = {};  // Unset: that of a packed file, otherwise bf16.
   int threads = 0;                          // 0: as many as the process may use.
   bool baseline = false;                    // The yardstick: float32, one operator at a time.
-  std::string cache = {};  // Precision of keys and values, "fp32" or "bf16"; empty: as the weights.
+  std::string cache =
+      {};  // Precision of keys and values, "fp32", "bf16" or "int8"; empty: as the weights.
   uint64_t max_cache_bytes = uint64_t{2} << 30;  // What keys and values may take.
   bool reuse_prefixes = true;                    // Keep them for prompts that begin alike.
 };

@@ -51,7 +51,7 @@ struct LayerSpec {
   float query_scale = 1;
   std::string norm = {};  // The norm whose output is the input; empty: another input.
   std::vector<PublishedPart> gguf = {};
-  bool has_bias = true;          // Linear layers, convolutions and norms. Others have none.
+  bool has_bias = true;           // Linear layers, convolutions and norms. Others have none.
   float hugging_face_offset = 0;  // Added to gamma where a file stores its distance from it.
 };
 

@@ -6,7 +6,6 @@
 #include "quintet/engine/weights/packed_model.h"
 #include "quintet/engine/weights/published_layer.h"
 
-
 namespace quintet::weights {
 namespace {
 

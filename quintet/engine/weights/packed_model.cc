@@ -9,13 +9,10 @@ std::vector<nn::StoredTensor> layer_tensors(const LayerSpec& spec, kernels::Weig
   switch (spec.kind) {
     case LayerKind::kNorm: tensors = {{spec.name + ".gamma", DType::kF32, {spec.n}}}; break;
     case LayerKind::kTable: return {{spec.name, DType::kF32, {spec.n, spec.k}}};
-    case LayerKind::kEmbedding:
-      return nn::stored_head_tensors(spec.name, format, spec.n, spec.k);
+    case LayerKind::kEmbedding: return nn::stored_head_tensors(spec.name, format, spec.n, spec.k);
     case LayerKind::kLinear:
     case LayerKind::kConv:
-    case LayerKind::kLookup:
-      tensors = nn::stored_tensors(spec.name, format, spec.n, spec.k);
-      break;
+    case LayerKind::kLookup: tensors = nn::stored_tensors(spec.name, format, spec.n, spec.k); break;
   }
   if (has_bias(spec)) {
     const char* suffix = spec.kind == LayerKind::kNorm ? ".beta" : ".bias";

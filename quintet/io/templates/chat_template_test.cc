@@ -76,6 +76,31 @@ TEST(ChatTemplate, LoopsEndAtTheLimitOfSteps) {
                {.steps = 20});
 }
 
+TEST(ChatTemplate, WorkOnLargeTextsCountsAsSteps) {
+  const std::string loop =
+      "{% set s = 'a' * 4000000 %}{% for a in range(9999) %}{% for b in range(9999) %}";
+  const std::string end = "{% endfor %}{% endfor %}";
+  for (const char* work : {"s.startswith(s)", "s.find('b')", "'b' in s", "s == s ~ ''",
+                           "s.split('a')", "s.rsplit('b')", "s.strip(s)", "s | length", "s[1]",
+                           "s | tojson", "s.count('aab')", "s | first"}) {
+    expect_error(loop + "{{ " + work + " and '' }}" + end, Code::kExhausted, "limit");
+  }
+  // Searches that go back and forth in std::string take hours.
+  const std::string hard =
+      "{{ ('a' * 2000000 ~ 'b' ~ 'a' * 2000000).rfind('a' * 1000000 ~ 'c') }}"
+      "{{ ('a' * 2000000).find('a' * 1000000 ~ 'b') }}";
+  EXPECT_EQ(*render(hard), "-1-1");
+}
+
+TEST(ChatTemplate, NamesThatAreSoughtCountAsSteps) {
+  std::string source;
+  for (int i = 0; i < 5000; ++i) source += "{% set v" + std::to_string(i) + "=1 %}";
+  expect_error(
+      source +
+          "{% for a in range(9999) %}{% for b in range(9999) %}{{ w }}{% endfor %}{% endfor %}",
+      Code::kExhausted, "steps");
+}
+
 TEST(ChatTemplate, MacrosThatRecurseEndAtTheLimitOfDepth) {
   expect_error("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", Code::kExhausted, "recurses");
   expect_error(

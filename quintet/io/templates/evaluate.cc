@@ -20,7 +20,7 @@ Result<Value> Interpreter::evaluate(const Expression& expression) {
 Result<Value> Interpreter::evaluate_inner(const Expression& expression) {
   switch (expression.kind) {
     case Kind::kConstant: return expression.value;
-    case Kind::kName: return look_up(expression.name);
+    case Kind::kName: return look_up(expression.line, expression.name);
     case Kind::kList:
     case Kind::kTuple: return sequence(expression);
     case Kind::kDict: return dictionary(expression);

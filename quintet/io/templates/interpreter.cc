@@ -81,7 +81,7 @@ Result<Interpreter::Flow> Interpreter::run(const Statement& statement) {
     case Kind::kSet: done = run_set(statement); break;
     case Kind::kSetItem: done = set_item(statement); break;
     case Kind::kSetBlock: done = set_block(statement); break;
-    case Kind::kMacro: define_macro(statement); break;
+    case Kind::kMacro: done = define_macro(statement); break;
     case Kind::kScope: return run_scope(statement);
     case Kind::kBreak: return Flow::kBreak;
     case Kind::kContinue: return Flow::kContinue;
@@ -143,7 +143,7 @@ Result<Interpreter::Flow> Interpreter::run_for(const Statement& statement) {
   const size_t count = loop->items->items.size();
   for (; loop->index < count; ++loop->index) {
     const OpenScope scope(*this, scope_);
-    set("loop", Value(Value::LoopRef(loop)));
+    QT_TRY_VOID(set(statement.line, "loop", Value(Value::LoopRef(loop))));
     QT_TRY_VOID(bind(statement, loop->items->items[loop->index]));
     QT_TRY(const Flow flow, run(statement.blocks[0]));
     if (flow == Flow::kBreak) break;
@@ -155,10 +155,7 @@ Result<Interpreter::Flow> Interpreter::run_for(const Statement& statement) {
 
 // Gives the names of the statement the value, or the items of the value.
 Result<void> Interpreter::bind(const Statement& statement, const Value& value) {
-  if (statement.names.size() == 1) {
-    set(statement.names[0], value);
-    return {};
-  }
+  if (statement.names.size() == 1) return set(statement.line, statement.names[0], value);
   QT_TRY(const auto items, at(statement.line, iterate(budget_, value)));
   if (items.size() != statement.names.size()) {
     return at(statement.line,
@@ -166,7 +163,9 @@ Result<void> Interpreter::bind(const Statement& statement, const Value& value) {
                                                 " values to unpack, found " +
                                                 std::to_string(items.size())));
   }
-  for (size_t i = 0; i < items.size(); ++i) set(statement.names[i], items[i]);
+  for (size_t i = 0; i < items.size(); ++i) {
+    QT_TRY_VOID(set(statement.line, statement.names[i], items[i]));
+  }
   return {};
 }
 
@@ -176,7 +175,7 @@ Result<void> Interpreter::run_set(const Statement& statement) {
 }
 
 Result<void> Interpreter::set_item(const Statement& statement) {
-  const Value space = look_up(statement.names[0]);
+  QT_TRY(const Value space, look_up(statement.line, statement.names[0]));
   if (!space.is<Namespace*>()) {
     return at(statement.line,
               Error(Code::kInvalidArgument, in_quotes(statement.names[0]) +
@@ -190,6 +189,7 @@ Result<void> Interpreter::set_item(const Statement& statement) {
   }
   QT_TRY(Value value, evaluate(*statement.expressions[0]));
   Namespace& names = *space.get<Namespace*>();
+  QT_TRY_VOID(charge_names(statement.line, names.values.size()));
   if (Value* place = names.find(name)) {
     *place = std::move(value);
   } else {
@@ -209,8 +209,7 @@ Result<void> Interpreter::set_block(const Statement& statement) {
     filter_input_ = std::move(value);
     QT_TRY(value, evaluate(*filters));
   }
-  set(statement.names[0], std::move(value));
-  return {};
+  return set(statement.line, statement.names[0], std::move(value));
 }
 
 Result<Interpreter::Flow> Interpreter::run_scope(const Statement& statement) {
@@ -218,15 +217,21 @@ Result<Interpreter::Flow> Interpreter::run_scope(const Statement& statement) {
   return run(statement.blocks[0]);
 }
 
-void Interpreter::define_macro(const Statement& statement) {
+Result<void> Interpreter::define_macro(const Statement& statement) {
   auto callable = std::make_shared<Callable>();
   callable->macro = statement.macro.get();
   callable->scope = scope_;
-  set(statement.macro->name, Value(Value::CallableRef(std::move(callable))));
+  return set(statement.line, statement.macro->name, Value(Value::CallableRef(std::move(callable))));
 }
 
-void Interpreter::set(std::string_view name, Value value) {
+Result<void> Interpreter::charge_names(int line, size_t count) const {
+  constexpr size_t kBytesOfName = 4;
+  return at(line, budget_.charge(kBytesOfName * count));
+}
+
+Result<void> Interpreter::set(int line, std::string_view name, Value value) {
   auto& variables = scopes_[scope_].variables;
+  QT_TRY_VOID(charge_names(line, variables.size()));
   const auto place = std::ranges::find(
       variables, name, [](const auto& variable) -> std::string_view { return variable.first; });
   if (place != variables.end()) {
@@ -234,10 +239,12 @@ void Interpreter::set(std::string_view name, Value value) {
   } else {
     variables.emplace_back(name, std::move(value));
   }
+  return {};
 }
 
-Value Interpreter::look_up(const std::string& name) const {
+Result<Value> Interpreter::look_up(int line, const std::string& name) const {
   for (size_t scope = scope_;; scope = scopes_[scope].parent) {
+    QT_TRY_VOID(charge_names(line, scopes_[scope].variables.size()));
     for (const auto& [variable, value] : scopes_[scope].variables) {
       if (variable == name) return value;
     }
@@ -284,14 +291,14 @@ Result<void> Interpreter::bind_parameters(const Expression& call, const MacroSta
     const auto named = std::ranges::find(arguments.named, parameters[i].name,
                                          [](const auto& argument) { return argument.first; });
     if (i < arguments.positional.size()) {
-      set(parameters[i].name, arguments.positional[i]);
+      QT_TRY_VOID(set(call.line, parameters[i].name, arguments.positional[i]));
     } else if (named != arguments.named.end()) {
-      set(parameters[i].name, named->second);
+      QT_TRY_VOID(set(call.line, parameters[i].name, named->second));
     } else if (parameters[i].fallback != nullptr) {
       QT_TRY(Value value, evaluate(*parameters[i].fallback));
-      set(parameters[i].name, std::move(value));
+      QT_TRY_VOID(set(call.line, parameters[i].name, std::move(value)));
     } else {
-      set(parameters[i].name, Value::undefined(parameters[i].name));
+      QT_TRY_VOID(set(call.line, parameters[i].name, Value::undefined(parameters[i].name)));
     }
   }
   return {};

@@ -49,11 +49,13 @@ class Interpreter {
   Result<void> set_item(const Statement& statement);
   Result<void> set_block(const Statement& statement);
   Result<Flow> run_scope(const Statement& statement);
-  void define_macro(const Statement& statement);
+  Result<void> define_macro(const Statement& statement);
   Result<void> bind(const Statement& statement, const Value& value);
 
-  void set(std::string_view name, Value value);
-  Value look_up(const std::string& name) const;
+  // Names are compared one by one, which `line` is charged for.
+  Result<void> set(int line, std::string_view name, Value value);
+  Result<Value> look_up(int line, const std::string& name) const;
+  Result<void> charge_names(int line, size_t count) const;
 
   Result<Value> evaluate(const Expression& expression);
   Result<Value> evaluate_inner(const Expression& expression);

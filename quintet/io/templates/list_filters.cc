@@ -25,11 +25,13 @@ Result<Value> length_filter(Call& call) {
 }
 
 Result<Value> first_filter(Call& call) {
+  if (call.self.is_text()) return item(call.budget, call.self, Value(int64_t{0}));
   QT_TRY(const auto items, iterate(call.budget, call.self));
   return items.empty() ? Value::undefined("the first item") : items.front();
 }
 
 Result<Value> last_filter(Call& call) {
+  if (call.self.is_text()) return item(call.budget, call.self, Value(int64_t{-1}));
   QT_TRY(const auto items, iterate(call.budget, call.self));
   return items.empty() ? Value::undefined("the last item") : items.back();
 }

@@ -36,7 +36,7 @@ std::vector<std::string_view> split_at(std::string_view text, std::string_view s
   std::vector<std::string_view> pieces;
   size_t end = 0;
   while ((limit < 0 || static_cast<int64_t>(pieces.size()) < limit) &&
-         (end = text.find(separator)) != std::string_view::npos) {
+         (end = find_text(text, separator)) != std::string_view::npos) {
     pieces.push_back(text.substr(0, end));
     text.remove_prefix(end + separator.size());
   }
@@ -46,41 +46,50 @@ std::vector<std::string_view> split_at(std::string_view text, std::string_view s
 
 std::vector<std::string_view> split_at_from_right(std::string_view text, std::string_view separator,
                                                   int64_t limit) {
+  // Backwards, so that one search goes over the whole text.
+  const std::string backwards(text.rbegin(), text.rend());
+  const std::string mirrored(separator.rbegin(), separator.rend());
   std::vector<std::string_view> pieces;
-  size_t begin = 0;
-  while ((limit < 0 || static_cast<int64_t>(pieces.size()) < limit) &&
-         (begin = text.rfind(separator)) != std::string_view::npos) {
-    pieces.push_back(text.substr(begin + separator.size()));
-    text = text.substr(0, begin);
+  for (const std::string_view piece : split_at(backwards, mirrored, limit)) {
+    const auto offset = static_cast<size_t>(piece.data() - backwards.data());
+    pieces.push_back(text.substr(text.size() - offset - piece.size(), piece.size()));
   }
-  pieces.push_back(text);
   std::ranges::reverse(pieces);
   return pieces;
 }
 
-// Before a split: each byte may become a piece.
-Result<void> charge_pieces(Call& call) {
+// Before a split into so many pieces at most.
+Result<void> charge_pieces(Call& call, size_t pieces, int64_t limit = -1) {
   constexpr size_t kBytesOfPiece = 64;
-  return call.budget.charge(kBytesOfPiece / 4 * call.self.str().size());
+  if (limit >= 0) pieces = std::min(pieces, static_cast<size_t>(limit));
+  QT_TRY_VOID(call.budget.charge(call.self.str().size()));
+  return call.budget.charge(kBytesOfPiece * pieces);
+}
+
+// Bytes that may belong to a character where a line or word ends.
+size_t possible_ends(std::string_view text) {
+  return static_cast<size_t>(std::ranges::count_if(
+      text, [](char c) { return c == ' ' || static_cast<unsigned char>(c - 0x20) >= 0x60; }));
 }
 
 template <bool kFromRight>
 Result<Value> split_method(Call& call) {
-  QT_TRY_VOID(charge_pieces(call));
   QT_TRY(const int64_t limit, call.integer(1, -1));
   const std::string& text = call.self.str();
   if (!call.has(0)) {
+    QT_TRY_VOID(charge_pieces(call, possible_ends(text), limit));
     return texts(call.budget,
                  kFromRight ? split_spaces_from_right(text, limit) : split_spaces(text, limit));
   }
   QT_TRY(const std::string separator, call.text(0, ""));
   if (separator.empty()) return Error(Code::kInvalidArgument, "'split' by an empty string");
+  QT_TRY_VOID(charge_pieces(call, count_text(text, separator), limit));
   return texts(call.budget, kFromRight ? split_at_from_right(text, separator, limit)
                                        : split_at(text, separator, limit));
 }
 
 Result<Value> splitlines_method(Call& call) {
-  QT_TRY_VOID(charge_pieces(call));
+  QT_TRY_VOID(charge_pieces(call, possible_ends(call.self.str())));
   return texts(call.budget, split_lines(call.self.str(), call.flag(0, false)));
 }
 
@@ -92,6 +101,7 @@ Result<Value> affix_method(Call& call) {
       return Error(Code::kInvalidArgument,
                    "expected a string, found " + std::string(kind_name(affix)));
     }
+    QT_TRY_VOID(call.budget.charge(std::min(text.size(), affix.str().size())));
     return kAtEnd ? text.ends_with(affix.str()) : text.starts_with(affix.str());
   };
   const Value& affix = *call.at[0];
@@ -135,19 +145,14 @@ Result<Value> replace_method(Call& call) {
   QT_TRY(const int64_t limit, call.integer(2, -1));
   const size_t most = limit < 0 ? text.size() + 1 : static_cast<size_t>(limit);
   QT_TRY_VOID(call.budget.charge(text.size()));
-  size_t count = 0;
-  for (size_t at = 0;
-       !old.empty() && count < most && (at = text.find(old, at)) != std::string::npos;
-       at += old.size()) {
-    ++count;
-  }
-  if (old.empty()) count = std::min(most, text.size() + 1);
+  const size_t found = old.empty() ? text.size() + 1 : count_text(text, old);
+  const size_t count = std::min(most, found);
   QT_TRY_VOID(call.budget.allow_value(text.size() + count * with.size()));
   if (old.empty()) return make_text(call.budget, interspersed(text, with, most));
   std::string out;
   size_t done = 0;
   for (size_t i = 0; i < count; ++i) {
-    const size_t at = text.find(old, done);
+    const size_t at = find_text(text, old, done);
     out.append(text, done, at - done);
     out += with;
     done = at + old.size();
@@ -177,7 +182,7 @@ Result<Value> find_method_of_text(Call& call) {
   const std::string& text = call.self.str();
   QT_TRY(const std::string wanted, call.text(0, ""));
   QT_TRY_VOID(call.budget.charge(text.size()));
-  const size_t at = kLast ? text.rfind(wanted) : text.find(wanted);
+  const size_t at = kLast ? find_last_text(text, wanted) : find_text(text, wanted);
   if (at == std::string::npos) return Value(int64_t{-1});
   return Value(static_cast<int64_t>(Characters(std::string_view(text).substr(0, at)).size()));
 }
@@ -187,11 +192,7 @@ Result<Value> count_method(Call& call) {
   const std::string& text = call.self.str();
   QT_TRY_VOID(call.budget.charge(text.size()));
   if (wanted.empty()) return Value(static_cast<int64_t>(Characters(text).size()) + 1);
-  int64_t count = 0;
-  for (size_t at = 0; (at = text.find(wanted, at)) != std::string::npos; at += wanted.size()) {
-    ++count;
-  }
-  return Value(count);
+  return Value(static_cast<int64_t>(count_text(text, wanted)));
 }
 
 template <bool (*Holds)(char)>

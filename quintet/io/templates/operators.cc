@@ -102,7 +102,8 @@ Result<Value> floats(Operator op, double a, double b) {
 // A text or list `count` times.
 Result<Value> repeat(Budget& budget, const Value& value, int64_t count) {
   const size_t times = count > 0 ? static_cast<size_t>(count) : 0;
-  const size_t bytes = bytes_of(value);
+  const size_t bytes =
+      std::max<size_t>(1, value.is_text() ? value.str().size() : value.list().bytes);
   const size_t limit = std::numeric_limits<size_t>::max() / 2;
   QT_TRY_VOID(budget.allow_value(times > limit / bytes ? limit : times * bytes));
   if (value.is_text()) {
@@ -133,7 +134,7 @@ Result<bool> contains(Budget& budget, const Value& container, const Value& value
   QT_TRY_VOID(budget.charge(bytes_of(container)));
   if (container.is_text()) {
     if (!value.is_text()) return wrong_types("look for one in the other:", value, container);
-    return container.str().find(value.str()) != std::string::npos;
+    return find_text(container.str(), value.str()) != std::string::npos;
   }
   if (container.is<Value::DictRef>()) return container.dict().find(value) != nullptr;
   if (container.is_undefined()) return false;
@@ -159,6 +160,12 @@ Value loop_attribute(const Loop& loop, std::string_view name) {
   if (name == "previtem" && index > 0) return loop.items->items[loop.index - 1];
   if (name == "nextitem" && index + 1 < count) return loop.items->items[loop.index + 1];
   return Value::undefined(name);
+}
+
+// What looking for a name costs: those of a namespace are compared one by one.
+size_t bytes_to_search(const Value& object) {
+  constexpr size_t kBytesOfName = 4;
+  return object.is<Namespace*>() ? kBytesOfName * object.get<Namespace*>()->values.size() : 0;
 }
 
 // A value that is inside; nullopt where a method of the same name may stand for it.
@@ -261,7 +268,7 @@ Result<bool> compare(Budget& budget, Operator op, const Value& a, const Value& b
 }
 
 Result<Value> attribute(Budget& budget, const Value& object, std::string_view name) {
-  QT_TRY_VOID(budget.charge());
+  QT_TRY_VOID(budget.charge(bytes_to_search(object)));
   if (object.is_undefined()) return undefined_error(object);
   if (object.is<Value::LoopRef>()) {
     if (find_method(object, name) != nullptr) return method_or_undefined(object, name);
@@ -273,7 +280,7 @@ Result<Value> attribute(Budget& budget, const Value& object, std::string_view na
 }
 
 Result<Value> item(Budget& budget, const Value& object, const Value& key) {
-  QT_TRY_VOID(budget.charge());
+  QT_TRY_VOID(budget.charge(bytes_to_search(object)));
   if (object.is_undefined()) return undefined_error(object);
   if (object.is<Value::DictRef>()) {
     if (const Value* value = object.dict().find(key)) return *value;

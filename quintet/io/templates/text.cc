@@ -1,11 +1,14 @@
 #include "quintet/io/templates/text.h"
 
+#include <string.h>
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <charconv>
 #include <cmath>
+#include <unordered_set>
 
 #include "quintet/io/tokenizers/unicode.h"
 
@@ -66,6 +69,26 @@ std::string_view strip_if(std::string_view text, Sides sides, const Drop& drop) 
   return text;
 }
 
+class CharacterSet {
+ public:
+  explicit CharacterSet(std::string_view characters) {
+    for (size_t at = 0; at < characters.size();) {
+      const size_t bytes = character_at(characters, at).bytes;
+      if (bytes == 1) single_.set(static_cast<unsigned char>(characters[at]));
+      if (bytes > 1) longer_.insert(characters.substr(at, bytes));
+      at += bytes;
+    }
+  }
+  bool contains(std::string_view bytes) const {
+    if (bytes.size() == 1) return single_[static_cast<unsigned char>(bytes[0])];
+    return longer_.contains(bytes);
+  }
+
+ private:
+  std::bitset<256> single_;
+  std::unordered_set<std::string_view> longer_;
+};
+
 // Python's str.isprintable, for one character.
 bool is_printable(char32_t c) {
   if (c == ' ') return true;
@@ -101,9 +124,9 @@ std::string_view strip(std::string_view text, Sides sides) {
 }
 
 std::string_view strip(std::string_view text, Sides sides, std::string_view characters) {
-  return strip_if(text, sides, [&](char32_t, std::string_view bytes) {
-    return characters.find(bytes) != std::string_view::npos;
-  });
+  const CharacterSet set(characters);
+  return strip_if(text, sides,
+                  [&](char32_t, std::string_view bytes) { return set.contains(bytes); });
 }
 
 std::string upper(std::string_view text) {
@@ -148,6 +171,29 @@ std::string title(std::string_view text) {
     at += c.bytes;
   }
   return out;
+}
+
+size_t find_text(std::string_view text, std::string_view part, size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  if (part.empty()) return from;
+  const void* place = memmem(text.data() + from, text.size() - from, part.data(), part.size());
+  if (place == nullptr) return std::string_view::npos;
+  return static_cast<size_t>(static_cast<const char*>(place) - text.data());
+}
+
+size_t find_last_text(std::string_view text, std::string_view part) {
+  const std::string backwards(text.rbegin(), text.rend());
+  const size_t at = find_text(backwards, std::string(part.rbegin(), part.rend()));
+  return at == std::string::npos ? at : text.size() - at - part.size();
+}
+
+size_t count_text(std::string_view text, std::string_view part) {
+  size_t count = 0;
+  for (size_t at = 0; (at = find_text(text, part, at)) != std::string_view::npos;
+       at += part.size()) {
+    ++count;
+  }
+  return count;
 }
 
 std::vector<std::string_view> split_spaces(std::string_view text, int64_t limit) {

@@ -38,6 +38,13 @@ std::string capitalize(std::string_view text);
 // Python's str.title(): every run of letters begins with a capital.
 std::string title(std::string_view text);
 
+// Where `part` begins in `text`, from byte `from` on; npos where nowhere. The time is linear in the
+// length of the text, which std::string's own search is not for texts that are made for it.
+size_t find_text(std::string_view text, std::string_view part, size_t from = 0);
+size_t find_last_text(std::string_view text, std::string_view part);
+// How often, without overlap. REQUIRES: `part` is not empty.
+size_t count_text(std::string_view text, std::string_view part);
+
 // The pieces between runs of white space; the last holds the rest once there are `limit` splits.
 std::vector<std::string_view> split_spaces(std::string_view text, int64_t limit = -1);
 std::vector<std::string_view> split_spaces_from_right(std::string_view text, int64_t limit);

@@ -277,7 +277,7 @@ Result<std::vector<Value>> iterate(Budget& budget, const Value& value) {
   }
   if (value.is_text()) {
     const Characters characters(value.str());
-    QT_TRY_VOID(budget.charge(4 * kValueBytes * characters.size()));
+    QT_TRY_VOID(budget.charge(2 * kValueBytes * characters.size()));
     for (size_t i = 0; i < characters.size(); ++i) items.push_back(Value::text(characters.at(i)));
     return items;
   }

@@ -14,6 +14,8 @@ template <typename... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <typename... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
 
 double growth_of(const PrefixRule& rule) { return 1.0 + static_cast<double>(rule.text.size()); }
 

@@ -12,9 +12,9 @@
 namespace quintet::kernels {
 
 void silu_multiply(float* gate, const float* up, int64_t n) {
-  const auto kernel = variant_for(active_isa(), &f32x4::activate_multiply<f32x4::Silu>,
-                                  &f32x8::activate_multiply<f32x8::Silu>,
-                                  &f32x16::activate_multiply<f32x16::Silu>);
+  const auto kernel =
+      variant_for(active_isa(), &f32x4::activate_multiply<f32x4::Silu>,
+                  &f32x8::activate_multiply<f32x8::Silu>, &f32x16::activate_multiply<f32x16::Silu>);
   kernel(gate, up, n);
 }
 

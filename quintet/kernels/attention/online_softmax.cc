@@ -24,10 +24,10 @@ float add_scores(SoftmaxState& state, float* scores, int64_t n, int64_t first, i
   }
   std::fill_n(scores, first, masked);
   std::fill(scores + last, scores + n, masked);
-  const auto largest = variant_for(active_isa(), &f32x4::largest, &f32x8::largest,
-                                   &f32x16::largest);
-  const auto exponentiate = variant_for(active_isa(), &f32x4::exponentiate, &f32x8::exponentiate,
-                                        &f32x16::exponentiate);
+  const auto largest =
+      variant_for(active_isa(), &f32x4::largest, &f32x8::largest, &f32x16::largest);
+  const auto exponentiate =
+      variant_for(active_isa(), &f32x4::exponentiate, &f32x8::exponentiate, &f32x16::exponentiate);
   const float maximum = std::max(state.maximum, largest(scores, n));
   const float correction = std::exp(state.maximum - maximum);
   state.sum = state.sum * correction + exponentiate(scores, maximum, n);

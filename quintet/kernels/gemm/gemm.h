@@ -26,7 +26,7 @@ enum class WeightFormat : uint8_t { kF32, kBF16, kI8, kI4 };
 inline constexpr int64_t kPanelWidth = 64;       // Output channels in a panel.
 inline constexpr int64_t kPanelLineBytes = 256;  // One group of inputs for the 64 channels.
 
-inline constexpr int64_t kInt4Group = 32;  // Inputs that share a scale and a zero in kI4.
+inline constexpr int64_t kInt4Group = 32;         // Inputs that share a scale and a zero in kI4.
 inline constexpr int64_t kInt4BlockBytes = 1216;  // One such group for the 64 channels.
 
 // g: inputs that share one 32-bit word; of kI4: a scale.

@@ -100,8 +100,9 @@ class Case {
  private:
   MatrixView<const float> x(int64_t rows) const { return matrix(x_.data(), rows, w_.k); }
   QuantizedRows x8(int64_t rows) {
-    return {x8_.data(), rows, depth_, x_scales_.data(), x_sums_.data(),
-            w_.format == WeightFormat::kI4 ? x_group_sums_.data() : nullptr};
+    return {x8_.data(),     rows,
+            depth_,         x_scales_.data(),
+            x_sums_.data(), w_.format == WeightFormat::kI4 ? x_group_sums_.data() : nullptr};
   }
 
   void run(int64_t rows, const Epilogue& epilogue, float* out) {
@@ -172,7 +173,7 @@ void shapes(benchmark::internal::Benchmark* b) {
 // output of attention, gate and up, down, the vocabulary.
 void language_shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"M", "N", "K"});
-  for (const int64_t m : {832, 16, 8, 4, 1}) {
+  for (const int64_t m : {832, 104, 16, 8, 4, 1}) {
     b->Args({m, 960, 576})->Args({m, 576, 576})->Args({m, 3072, 576})->Args({m, 576, 1536});
   }
   b->Args({832, 49152, 576});

@@ -1,7 +1,7 @@
-// Products of few rows with weights that lie in memory, on all threads, beside the rate at which
-// this machine reads memory (roofline/), measured in the same process. The best of the repetitions
-// counts, on both sides, because other load only ever takes away. The first answer is checked
-// against the reference before the clock starts.
+// Products of few rows with weights that lie in memory, on one thread and on all, beside what the
+// machine could do at most: reading the weights alone, and multiplying alone (roofline/loops.h).
+// The three take turns and the best of each counts, because other load only ever takes away. The
+// first answer is checked against the reference before the clock starts.
 //   kernels_bench --benchmark_filter=Gemv      QUINTET_FORCE_ISA=avx2 for another level
 #include <benchmark/benchmark.h>
 
@@ -20,7 +20,7 @@
 #include "quintet/kernels/gemv/int4.h"
 #include "quintet/kernels/gemv/int4_ref.h"
 #include "quintet/kernels/quantize/quantize.h"
-#include "quintet/kernels/roofline/roofline.h"
+#include "quintet/kernels/roofline/loops.h"
 
 namespace quintet::kernels {
 namespace {
@@ -32,20 +32,10 @@ ThreadPool& pool() {
   return pool;
 }
 
-// The best of several tries for each rate.
-const Roofline& roofline() {
-  static const Roofline best = [] {
-    Roofline most = measure_roofline(pool());
-    for (int i = 0; i < 3; ++i) {
-      const Roofline next = measure_roofline(pool());
-      most.one.memory = std::max(most.one.memory, next.one.memory);
-      most.one.i8 = std::max(most.one.i8, next.one.i8);
-      most.all.memory = std::max(most.all.memory, next.all.memory);
-      most.all.i8 = std::max(most.all.i8, next.all.i8);
-    }
-    return most;
-  }();
-  return best;
+double seconds_of(auto&& work) {
+  const auto start = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 // Weights beyond four times the third-level cache: copies of one panel.
@@ -80,10 +70,16 @@ class Case {
 
   void run(int threads) {
     const MatrixView<float> y = matrix(y_.data(), m_, w_.n);
-    const int64_t shares = threads == 1 ? 1 : 8 * threads;
-    pool().parallel_for(shares, [&](int64_t s) {
-      const auto product = w_.format == WeightFormat::kI4 ? gemm_i4 : gemm_i8;
-      product(x(), w_, {}, y, panels_count_ * s / shares, panels_count_ * (s + 1) / shares);
+    const auto product = w_.format == WeightFormat::kI4 ? gemm_i4 : gemm_i8;
+    share(threads, [&](int64_t first, int64_t last) { product(x(), w_, {}, y, first, last); });
+  }
+
+  void read(int threads) {
+    const ReadLoop loop = read_loop(active_isa());
+    if (loop == nullptr) return;
+    share(threads, [&](int64_t first, int64_t last) {
+      const int64_t bytes = w_.panel(last) - w_.panel(first);
+      loop(w_.panel(first), bytes / kReadStepBytes * kReadStepBytes);
     });
   }
 
@@ -108,6 +104,14 @@ class Case {
   double operations() const { return 2.0 * static_cast<double>(m_ * w_.n * w_.k); }
 
  private:
+  template <typename Body>
+  void share(int threads, Body&& body) {
+    const int64_t shares = threads == 1 ? 1 : 8 * threads;
+    pool().parallel_for(shares, [&](int64_t s) {
+      body(panels_count_ * s / shares, panels_count_ * (s + 1) / shares);
+    });
+  }
+
   QuantizedRows x() {
     return {x_.data(), m_, depth_, x_scales_.data(), x_sums_.data(), x_group_sums_.data()};
   }
@@ -129,29 +133,38 @@ void gemv_benchmark(benchmark::State& state, WeightFormat format) {
   Case c(format, state.range(0), state.range(1));
   const auto threads = static_cast<int>(state.range(2));
   if (!c.right()) return state.SkipWithError("differs from the reference");
+  constexpr int64_t kPeakSteps = 200'000;
+  const PeakLoop peak = peak_loop(DType::kI8, active_isa());
   double best = 1e9;
+  double reading = 1e9;
+  double multiplying = 1e9;
   for (auto _ : state) {
-    const auto start = Clock::now();
-    c.run(threads);
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = seconds_of([&] { c.run(threads); });
     best = std::min(best, seconds);
+    reading = std::min(reading, seconds_of([&] { c.read(threads); }));
+    multiplying = std::min(multiplying, seconds_of([&] {
+                             pool().parallel_for(threads, [&](int64_t) {
+                               if (peak.run != nullptr) peak.run(kPeakSteps);
+                             });
+                           }));
     state.SetIterationTime(seconds);
   }
-  const Rates& most = roofline().rates(threads);
+  const double peak_rate = threads * kPeakSteps * peak.operations_per_step / multiplying;
   state.counters["best_ms"] = best * 1e3;
   state.counters["GB/s"] = c.weight_bytes() / best * 1e-9;
-  state.counters["memory_share"] = c.weight_bytes() / best / most.memory;
-  state.counters["peak_share"] = c.operations() / best / most.i8;
+  state.counters["Gop/s"] = c.operations() / best * 1e-9;
+  state.counters["memory_share"] = reading / best;
+  state.counters["peak_share"] = c.operations() / best / peak_rate;
 }
 
 void shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"M", "K", "threads"});
   for (const int64_t threads : {1, usable_processors()}) {
-    for (const int64_t m : {1, 2, 3, 4, 5, 6, 8, 16}) {
+    for (const int64_t m : {1, 2, 3, 4, 6, 8, 16}) {
       for (const int64_t k : {576, 1536}) b->Args({m, k, threads});
     }
   }
-  b->UseManualTime()->MinTime(0.3)->Unit(benchmark::kMillisecond);
+  b->UseManualTime()->MinTime(0.15)->Unit(benchmark::kMillisecond);
 }
 
 BENCHMARK_CAPTURE(gemv_benchmark, GemvI4, WeightFormat::kI4)->Apply(shapes);

@@ -104,13 +104,13 @@ struct Product {
             x.group_sums + first * x.group_stride() + group, x.group_stride(), x.scales + first};
   }
 
-  // Bias, GELU and residual of `rows` rows from `row` and up to `columns` columns from `column`.
-  void finish(float* tile, int64_t row, int64_t rows, int64_t column, int64_t columns) const {
+  // Bias, GELU and residual of `rows` rows from `row` and the panel's columns from `column`.
+  void finish(float* tile, int64_t row, int64_t rows, int64_t column) const {
     const float* residual = epilogue.residual;
     finish_f32(tile, rows,
                {.y = y.row(row) + column,
                 .y_stride = y.stride,
-                .columns = std::min(columns, w.n - column),
+                .columns = std::min(kPanelWidth, w.n - column),
                 .bias = epilogue.bias != nullptr ? epilogue.bias + column : nullptr,
                 .residual = residual != nullptr ? residual + row * y.stride + column : nullptr,
                 .gelu = epilogue.gelu,
@@ -133,81 +133,100 @@ void run_direct(const Int4Kernels& kernels, const Product& product, int64_t firs
   for (int64_t panel = first_panel; panel < last_panel; ++panel) {
     for (int64_t row = 0; row < product.x.rows;) {
       const int64_t height = strip_height(row, product.x.rows, kInt4DirectRows);
-      kernels.direct[static_cast<size_t>(height - 1)](
-          product.rows(row, 0), product.w.panel(panel), product.groups, tile.data());
-      product.finish(tile.data(), row, height, panel * kPanelWidth, kPanelWidth);
+      kernels.direct[static_cast<size_t>(height - 1)](product.rows(row, 0), product.w.panel(panel),
+                                                      product.groups, tile.data());
+      product.finish(tile.data(), row, height, panel * kPanelWidth);
       row += height;
     }
   }
 }
 
-// Blocks of rows against panels whose weights are made bytes on the way.
-class Unpacked {
+// Blocks of rows against chunks of panels, which stay in the second-level cache while the rows pass
+// them. Meanwhile the chunk after it is fetched.
+class Blocked {
  public:
-  Unpacked(const Int4Kernels& kernels, const Product& product)
+  Blocked(const Int4Kernels& kernels, const Product& product)
       : kernels_(kernels), product_(product) {}
 
   void run(int64_t first_panel, int64_t last_panel) {
     const int64_t chunks = (product_.groups + kChunkGroups - 1) / kChunkGroups;
-    const std::byte* end = product_.w.panel(last_panel);
+    end_ = product_.w.panel(last_panel);
     for (int64_t panel = first_panel; panel < last_panel; ++panel) {
       for (int64_t row = 0; row < product_.x.rows; row += kBlockRows) {
         const int64_t rows = std::min(kBlockRows, product_.x.rows - row);
-        for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-          const int64_t first = product_.groups * chunk / chunks;
-          const int64_t last = product_.groups * (chunk + 1) / chunks;
-          const std::byte* blocks = product_.w.panel(panel) + first * kInt4BlockBytes;
-          if (chunks > 1 || row == 0) {
-            if (kernels_.unpack != nullptr) kernels_.unpack(blocks, last - first, lines_.data());
-            ahead_ = blocks + (last - first) * kInt4BlockBytes;
-            ahead_end_ = std::min(end, ahead_ + (last - first) * kInt4BlockBytes);
-          }
-          multiply(panel, row, rows, first, last, kernels_.unpack != nullptr ? lines_.data() : blocks);
+        for (int64_t c = 0; c < chunks; ++c) {
+          const Chunk chunk = {panel, product_.groups * c / chunks,
+                               product_.groups * (c + 1) / chunks};
+          if (chunks > 1 || row == 0) take(chunk);
+          multiply(chunk, row, rows);
         }
       }
     }
   }
 
  private:
-  // 32 groups of 64 channels are 80 KiB of the second-level cache; the rows of a block, 48.
+  // 32 groups of 64 channels are 38 KiB of weights, or 80 as bytes; a block of rows has sums of 48.
   static constexpr int64_t kChunkGroups = 32;
   static constexpr int64_t kBlockRows = 192;
   static constexpr int64_t kMostGroupBytes = 2560;  // Of all parts.
 
-  void multiply(int64_t panel, int64_t row, int64_t rows, int64_t first, int64_t last, const std::byte* lines) {
-    const int64_t groups = last - first;
-    const int64_t tiles = (rows + kernels_.part_rows - 1) / kernels_.part_rows * kPanelWidth /
-                          kernels_.part_channels;
-    const int64_t step = (kInt4BlockBytes / tiles + 63) / 64 * 64;
-    for (int64_t part = 0; part * kernels_.part_channels < kPanelWidth; ++part) {
-      const int64_t column = panel * kPanelWidth + part * kernels_.part_channels;
-      if (column >= product_.w.n) break;
-      for (int64_t r = 0; r < rows;) {
-        const int64_t height = strip_height(r, rows, kernels_.part_rows);
-        float* tile = tiles_.data() + r * kPanelWidth + part * kernels_.part_channels;
-        const bool finish = last == product_.groups;
+  struct Chunk {
+    int64_t panel;
+    int64_t first;  // Groups.
+    int64_t last;
+
+    int64_t groups() const { return last - first; }
+  };
+
+  void take(const Chunk& chunk) {
+    const int64_t bytes = chunk.groups() * kInt4BlockBytes;
+    lines_ = product_.w.panel(chunk.panel) + chunk.first * kInt4BlockBytes;
+    ahead_ = lines_ + bytes;
+    ahead_end_ = std::min(end_, ahead_ + bytes);
+    if (kernels_.unpack == nullptr) return;
+    kernels_.unpack(lines_, chunk.groups(), scratch_.data());
+    lines_ = scratch_.data();
+  }
+
+  void multiply(const Chunk& chunk, int64_t row, int64_t rows) {
+    const int64_t parts = kPanelWidth / kernels_.part_channels;
+    const int64_t strips = (rows + kernels_.part_rows - 1) / kernels_.part_rows;
+    // Of the next chunk, while a tile is at one group of this one.
+    const int64_t step = (kInt4BlockBytes / (parts * strips) + 63) / 64 * 64;
+    const bool finish = chunk.last == product_.groups;
+    const int64_t column = chunk.panel * kPanelWidth;
+    for (int64_t r = 0; r < rows;) {
+      const int64_t height = strip_height(r, rows, kernels_.part_rows);
+      // Sums that need not wait for another chunk stay in the first-level cache.
+      float* tile = tiles_.data() + (chunk.groups() < product_.groups ? r * kPanelWidth : 0);
+      for (int64_t part = 0; part < parts; ++part) {
+        if (column + part * kernels_.part_channels >= product_.w.n) break;
+        const bool fetch = ahead_ < ahead_end_;
         kernels_.part[static_cast<size_t>(height - 1)](
-            product_.rows(row + r, first),
-            {.lines = lines + part * groups * kernels_.part_group_bytes,
+            product_.rows(row + r, chunk.first),
+            {.lines = lines_ + part * chunk.groups() * kernels_.part_group_bytes,
              .index = part,
-             .groups = groups,
-             .tile = tile,
-             .resume = first > 0,
+             .groups = chunk.groups(),
+             .tile = tile + part * kernels_.part_channels,
+             .resume = chunk.first > 0,
              .finish = finish,
-             .ahead = ahead_,
-             .ahead_step = ahead_ < ahead_end_ ? step : 0});
-        if (ahead_ < ahead_end_) ahead_ += step * groups;
-        if (finish) product_.finish(tile, row + r, height, column, kernels_.part_channels);
-        r += height;
+             // What lies in the first-level cache costs nothing.
+             .ahead = fetch ? ahead_ : reinterpret_cast<const std::byte*>(tile),
+             .ahead_step = fetch ? step : 0});
+        if (fetch) ahead_ += step * chunk.groups();
       }
+      if (finish) product_.finish(tile, row + r, height, column);
+      r += height;
     }
   }
 
   const Int4Kernels& kernels_;
   const Product& product_;
-  const std::byte* ahead_ = nullptr;  // Weights that come next, to be asked for up to the end.
-  const std::byte* ahead_end_ = nullptr;
-  alignas(64) std::array<std::byte, kChunkGroups * kMostGroupBytes> lines_;
+  const std::byte* end_ = nullptr;        // Of the panels.
+  const std::byte* lines_ = nullptr;      // Of the chunk at hand, as the tiles want them.
+  const std::byte* ahead_ = nullptr;      // What is to be fetched next,
+  const std::byte* ahead_end_ = nullptr;  // up to here.
+  alignas(64) std::array<std::byte, kChunkGroups * kMostGroupBytes> scratch_;
   alignas(64) std::array<float, kBlockRows * kPanelWidth> tiles_;
 };
 
@@ -228,7 +247,7 @@ void gemm_i4(const QuantizedRows& x, const PackedWeights& w, const Epilogue& epi
   if (x.rows <= kernels.direct_rows) {
     return run_direct(kernels, product, first_panel, last_panel);
   }
-  Unpacked(kernels, product).run(first_panel, last_panel);
+  Blocked(kernels, product).run(first_panel, last_panel);
 }
 
 }  // namespace quintet::kernels

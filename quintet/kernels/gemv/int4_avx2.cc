@@ -65,6 +65,9 @@
     const std::byte* w = part.lines; \
     const std::byte* ahead = part.ahead; \
     int64_t left = part.groups; \
+    /* Operands in memory, copied so that none of them wants a register for its address. */ \
+    const Int4Part at = part; \
+    const float* scales = rows.scales; \
     __asm__ volatile( \
         EACH(QT_ZERO) \
         "cmpb $0, %[resume]\n\t" \
@@ -93,8 +96,8 @@
         "vzeroupper" \
         : [x] "+r"(x), [g] "+r"(g), [w] "+r"(w), [left] "+r"(left), [ahead] "+r"(ahead) \
         : [s] "r"(rows.stride), [t] "r"(4 * rows.group_stride), [step] "r"(part.ahead_step), \
-          [out] "r"(part.tile), [eights] "m"(kEights), [scales] "m"(rows.scales), \
-          [resume] "m"(part.resume), [finish] "m"(part.finish) \
+          [out] "r"(part.tile), [eights] "m"(kEights), [scales] "m"(scales), \
+          [resume] "m"(at.resume), [finish] "m"(at.finish) \
         : "memory", "cc", "ymm0", "ymm1", "ymm2", "ymm3", "ymm4", "ymm5", "ymm6", "ymm7", "ymm8", \
           "ymm9", "ymm10", "ymm11", "ymm12", "ymm13", "ymm14", "ymm15"); \
   }
@@ -136,7 +139,7 @@ struct V {
   static Int low_operand(Int v, Int) { return low_nibbles(v); }
   static Int high_operand(Int v, Int) { return high_nibbles(v); }
   static Int word(const int8_t* x) { return _mm256_broadcastd_epi32(_mm_loadu_si32(x)); }
-  static Int broadcast_int(const int32_t* p) { return _mm256_set1_epi32(*p); }
+  static Int broadcast_int(int32_t x) { return _mm256_set1_epi32(x); }
   static Int byte_of(Int words, int i) {
     return _mm256_and_si256(_mm256_srlv_epi32(words, _mm256_set1_epi32(8 * i)),
                             _mm256_set1_epi32(255));
@@ -144,8 +147,8 @@ struct V {
   static Int byte_everywhere(Int words, int i) {
     const Int first = _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c, 0, 0x04040404,
                                         0x08080808, 0x0c0c0c0c);
-    return _mm256_shuffle_epi8(
-        words, _mm256_add_epi8(first, _mm256_set1_epi8(static_cast<char>(i))));
+    return _mm256_shuffle_epi8(words,
+                               _mm256_add_epi8(first, _mm256_set1_epi8(static_cast<char>(i))));
   }
   static Int subtract_128(Int v) { return _mm256_sub_epi32(v, _mm256_set1_epi32(128)); }
   // Sums of 16 bits.
@@ -161,9 +164,7 @@ struct V {
   static Float high_bf16(Int v) {
     return _mm256_castsi256_ps(_mm256_and_si256(v, _mm256_set1_epi32(-65536)));
   }
-  static Float zero() { return _mm256_setzero_ps(); }
-  static Float broadcast(float x) { return _mm256_set1_ps(x); }
-  static Float multiply(Float a, Float b) { return _mm256_mul_ps(a, b); }
+  static Float load_float(const float* p) { return _mm256_loadu_ps(p); }
   static Float multiply_add(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
   static void store(float* p, Float x) { _mm256_storeu_ps(p, x); }
 };
@@ -209,29 +210,27 @@ QT_ISA_END
 
 const Int4Kernels& int4_kernels_avx2() {
   using namespace avx2;
-  static constexpr Int4Kernels kKernels = {
-      .name = "i4 avx2",
-      .direct = {int4_direct<1, 4>, int4_direct<2, 2>, int4_direct<3, 1>, int4_direct<4, 1>},
-      .direct_rows = kInt4DirectRows,
-      .unpack = int4_unpack,
-      .part_channels = kPartChannels,
-      .part_group_bytes = kPartGroupBytes,
-      .part_rows = 3,
-      .part = {part_1, part_2, part_3}};
+  static constexpr Int4Kernels kKernels = {.name = "i4 avx2",
+                                           .direct = {int4_one_row},
+                                           .direct_rows = 1,
+                                           .unpack = int4_unpack,
+                                           .part_channels = kPartChannels,
+                                           .part_group_bytes = kPartGroupBytes,
+                                           .part_rows = 3,
+                                           .part = {part_1, part_2, part_3}};
   return kKernels;
 }
 
 const Int4Kernels& int4_kernels_avx_vnni() {
   using namespace avx_vnni;
-  static constexpr Int4Kernels kKernels = {
-      .name = "i4 avx_vnni",
-      .direct = {int4_direct<1, 4>, int4_direct<2, 2>, int4_direct<3, 1>, int4_direct<4, 1>},
-      .direct_rows = kInt4DirectRows,
-      .unpack = int4_unpack,
-      .part_channels = kPartChannels,
-      .part_group_bytes = kPartGroupBytes,
-      .part_rows = 3,
-      .part = {part_1, part_2, part_3}};
+  static constexpr Int4Kernels kKernels = {.name = "i4 avx_vnni",
+                                           .direct = {int4_one_row},
+                                           .direct_rows = 1,
+                                           .unpack = int4_unpack,
+                                           .part_channels = kPartChannels,
+                                           .part_group_bytes = kPartGroupBytes,
+                                           .part_rows = 3,
+                                           .part = {part_1, part_2, part_3}};
   return kKernels;
 }
 

@@ -39,9 +39,9 @@ using Int4DirectFn = void (*)(const Int4Rows& x, const std::byte* panel, int64_t
                               float* tile);
 inline constexpr int64_t kInt4DirectRows = 4;
 
-// For more rows the weights are made bytes first. `lines` has the parts of a panel (32 channels
-// with AVX-512, 16 with AVX2) one after another, each with `part_group_bytes` for each group: what
-// the tiles of the same table want.
+// For more rows the panel is cut into parts of `part_channels` channels. Where instructions or
+// registers for it are short, the weights are made bytes first: `lines` has the parts one after
+// another, each with `part_group_bytes` for each group, as the tiles of the same table want them.
 using Int4UnpackFn = void (*)(const std::byte* panel, int64_t groups, std::byte* lines);
 
 // What a tile is about, beside its rows.
@@ -61,11 +61,11 @@ inline constexpr int64_t kInt4MostPartRows = 6;
 struct Int4Kernels {
   std::string_view name;
   std::array<Int4DirectFn, kInt4DirectRows> direct;
-  int64_t direct_rows;  // Up to how many rows go the direct way; the rest is unset if all do.
-  Int4UnpackFn unpack;  // Null: parts read the blocks.
+  int64_t direct_rows;  // Up to how many rows go the direct way; what follows is unset if all do.
+  Int4UnpackFn unpack;  // Null: the tiles read the blocks themselves.
   int64_t part_channels;
-  int64_t part_group_bytes;
-  int64_t part_rows;  // The first entries of `part` that are set.
+  int64_t part_group_bytes;  // 0 without `unpack`.
+  int64_t part_rows;         // The first entries of `part` that are set.
   std::array<Int4PartFn, kInt4MostPartRows> part;
 };
 

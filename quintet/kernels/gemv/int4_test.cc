@@ -302,8 +302,8 @@ TEST(Int4Packing, ConstantsAndZerosSurvive) {
   }
 }
 
-// Codes that were stored before, in every way of GGUF: symmetric, also with a falling grid, and with
-// a minimum.
+// Codes that were stored before, in every way of GGUF: symmetric, also with a falling grid, and
+// with a minimum.
 TEST(Int4Packing, CodesOnAGridAreKept) {
   constexpr int64_t k = 128;
   std::vector<float> w(64 * k);

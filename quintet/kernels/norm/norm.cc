@@ -25,8 +25,8 @@ void layer_norm(const float* x, const float* gamma, const float* beta, float eps
 
 void rms_norm(const float* x, const float* gamma, float eps, float* y, int64_t n) {
   QT_DCHECK(n > 0);
-  const auto kernel = variant_for(active_isa(), &f32x4::rms_norm_row, &f32x8::rms_norm_row,
-                                  &f32x16::rms_norm_row);
+  const auto kernel =
+      variant_for(active_isa(), &f32x4::rms_norm_row, &f32x8::rms_norm_row, &f32x16::rms_norm_row);
   kernel(x, gamma, eps, y, n);
 }
 

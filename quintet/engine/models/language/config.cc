@@ -34,6 +34,12 @@ constexpr std::array<Field, 9> kFields = {{
 
 Error unsupported(const std::string& what) { return {Code::kUnsupported, what}; }
 
+Result<void> check_partial_rotation(const json& object) {
+  QT_TRY(const double share, io::number_field(object, "partial_rotary_factor", 1.0));
+  if (share != 1.0) return unsupported("partial_rotary_factor other than 1 is not built");
+  return {};
+}
+
 // The member `key` as an object; an empty one where it is missing or null.
 Result<json> object_or_empty(const json& object, const char* key) {
   QT_TRY(const json* found, io::optional_object_field(object, key));
@@ -42,6 +48,7 @@ Result<json> object_or_empty(const json& object, const char* key) {
 
 Result<RopeScaling> rope_scaling(const json& rope) {
   RopeScaling scaling;
+  QT_TRY_VOID(check_partial_rotation(rope));
   // Before transformers 4.43 the key was "type".
   QT_TRY(const std::string older, io::string_field(rope, "type", "default"));
   QT_TRY(const std::string type, io::string_field(rope, "rope_type", older));
@@ -60,59 +67,79 @@ Result<RopeScaling> rope_scaling(const json& rope) {
   return scaling;
 }
 
+// Angles of the layers of one type, where each type has its own.
+Result<void> read_layer_rope(const json& parameters, const char* type, double& theta,
+                             RopeScaling& scaling) {
+  QT_TRY(const json own, object_or_empty(parameters, type));
+  QT_TRY(theta, io::number_field(own, "rope_theta", theta));
+  QT_TRY(scaling, rope_scaling(own));
+  return {};
+}
+
 // Transformers 5 keeps everything in "rope_parameters", for each type of layer where they differ;
 // before, "rope_theta" and "rope_scaling" stood beside each other.
 Result<void> read_rope(const json& object, Config& config) {
+  QT_TRY_VOID(check_partial_rotation(object));
   QT_TRY(const json scaling, object_or_empty(object, "rope_scaling"));
   QT_TRY(const json parameters, object_or_empty(object, "rope_parameters"));
   QT_TRY(config.rope_theta, io::number_field(object, "rope_theta", 10000.0));
+  QT_TRY(config.rope_theta, io::number_field(parameters, "rope_theta", config.rope_theta));
   QT_TRY(config.sliding_rope_theta,
          io::number_field(object, "rope_local_base_freq", config.rope_theta));
   if (parameters.contains("full_attention")) {
-    QT_TRY(const json full, object_or_empty(parameters, "full_attention"));
-    QT_TRY(const json local, object_or_empty(parameters, "sliding_attention"));
-    QT_TRY(config.rope_theta, io::number_field(full, "rope_theta", config.rope_theta));
-    QT_TRY(config.sliding_rope_theta,
-           io::number_field(local, "rope_theta", config.sliding_rope_theta));
-    QT_TRY(config.rope_scaling, rope_scaling(full));
-    return {};
+    QT_TRY_VOID(
+        read_layer_rope(parameters, "full_attention", config.rope_theta, config.rope_scaling));
+    return read_layer_rope(parameters, "sliding_attention", config.sliding_rope_theta,
+                           config.sliding_rope_scaling);
   }
-  QT_TRY(config.rope_theta, io::number_field(parameters, "rope_theta", config.rope_theta));
-  if (!object.contains("rope_local_base_freq")) config.sliding_rope_theta = config.rope_theta;
   QT_TRY(config.rope_scaling, rope_scaling(parameters.empty() ? scaling : parameters));
-  QT_TRY(const double rotated, io::number_field(object, "partial_rotary_factor", 1.0));
-  QT_TRY(const double share, io::number_field(parameters, "partial_rotary_factor", rotated));
-  if (share != 1.0) return unsupported("partial_rotary_factor other than 1 is not built");
+  if (!object.contains("rope_local_base_freq")) config.sliding_rope_scaling = config.rope_scaling;
+  return {};
+}
+
+// Factors that GGUF files have and config.json has not, in Quintet's own files.
+Result<void> read_rope_divisors(const json& object, Config& config) {
+  const auto found = object.find("rope_divisors");
+  if (found == object.end()) return {};
+  for (const json& value : *found) {
+    if (!value.is_number()) return Error(Code::kCorrupt, "rope_divisors must hold numbers");
+    config.rope_scaling.divisors.push_back(value.get<float>());
+  }
+  return {};
+}
+
+// One entry a layer.
+Result<void> read_layer_types(const json& object, Config& config) {
+  QT_TRY(const std::vector<std::string> names, io::string_list_field(object, "layer_types"));
+  if (std::ssize(names) != config.layers) {
+    return Error(Code::kCorrupt, "layer_types has " + std::to_string(names.size()) +
+                                     " entries for " + std::to_string(config.layers) + " layers");
+  }
+  for (const std::string& name : names) {
+    if (name != "full_attention" && name != "sliding_attention") {
+      return unsupported("layer_types names " + io::in_quotes(name) + ", which is not built");
+    }
+    config.sliding.push_back(name == "sliding_attention");
+  }
   return {};
 }
 
 Result<void> read_windows(const json& object, const Family& family, Config& config) {
+  // Qwen's files name a window that counts only where they say so, and the first layer with it.
+  const bool named_only = object.contains("max_window_layers");
   QT_TRY(config.sliding_window, io::int_field(object, "sliding_window", 0));
-  const auto layers = static_cast<size_t>(config.layers);
-  QT_TRY(const bool used, io::bool_field(object, "use_sliding_window", family.model_type != "qwen2"));
-  if (config.sliding_window == 0 || !used) {
-    config.sliding_window = 0;
-    return {};
-  }
+  QT_TRY(const bool used, io::bool_field(object, "use_sliding_window", !named_only));
+  if (!used) config.sliding_window = 0;
+  if (config.sliding_window == 0) return {};
   if (const auto types = object.find("layer_types"); types != object.end() && !types->is_null()) {
-    QT_TRY(const std::vector<std::string> names, io::string_list_field(object, "layer_types"));
-    if (names.size() != layers) {
-      return Error(Code::kCorrupt, "layer_types has " + std::to_string(names.size()) +
-                                       " entries for " + std::to_string(layers) + " layers");
-    }
-    for (const std::string& name : names) {
-      if (name != "full_attention" && name != "sliding_attention") {
-        return unsupported("layer_types names " + io::in_quotes(name) + ", which is not built");
-      }
-      config.sliding.push_back(name == "sliding_attention");
-    }
-    return {};
+    return read_layer_types(object, config);
   }
+  QT_TRY(const int64_t first, io::int_field(object, "max_window_layers", 0));
   QT_TRY(const int64_t older,
          io::int_field(object, "sliding_window_pattern", family.sliding_period));
   QT_TRY(const int64_t period, io::int_field(object, "_sliding_window_pattern", older));
   for (int64_t i = 0; i < config.layers; ++i) {
-    config.sliding.push_back(period == 0 || (i + 1) % period != 0);
+    config.sliding.push_back(i >= first && (period <= 0 || (i + 1) % period != 0));
   }
   return {};
 }
@@ -122,8 +149,8 @@ Result<void> read_rules(const json& object, const Family& family, Config& config
   config.norm_eps = static_cast<float>(eps);
   QT_TRY(config.tied_embeddings,
          io::bool_field(object, "tie_word_embeddings", family.tied_embeddings));
-  QT_TRY(const bool attention_bias, io::bool_field(object, "attention_bias", false));
-  config.qkv_bias = config.out_bias = attention_bias;
+  QT_TRY(config.qkv_bias, io::bool_field(object, "attention_bias", false));
+  QT_TRY(config.out_bias, io::bool_field(object, "attention_out_bias", config.qkv_bias));
   QT_TRY(config.mlp_bias, io::bool_field(object, "mlp_bias", false));
   QT_TRY(const double per_head,
          io::number_field(object, "query_pre_attn_scalar", static_cast<double>(config.head_dim)));
@@ -136,7 +163,7 @@ Result<void> read_rules(const json& object, const Family& family, Config& config
   QT_TRY(const std::string activation, io::string_field(object, "hidden_activation", older));
   const bool silu = family.activation == nn::GateActivation::kSilu;
   if (!activation.empty() && activation != (silu ? "silu" : "gelu_pytorch_tanh")) {
-    return unsupported("the activation " + io::in_quotes(activation) + " is not built for " +
+    return unsupported("hidden_act " + io::in_quotes(activation) + " is not built for " +
                        std::string(family.model_type));
   }
   return {};
@@ -179,50 +206,43 @@ const char* rope_type(RopeScaling::Kind kind) {
   return "";
 }
 
-}  // namespace
+json rope_to_json(double theta, const RopeScaling& scaling) {
+  return {{"rope_theta", theta},
+          {"rope_type", rope_type(scaling.kind)},
+          {"factor", scaling.factor},
+          {"low_freq_factor", scaling.low_frequency},
+          {"high_freq_factor", scaling.high_frequency},
+          {"original_max_position_embeddings", scaling.original_positions}};
+}
 
-Result<void> check_config(const Config& config) {
-  for (const Field& field : kFields) {
-    const int64_t value = config.*field.member;
-    const int64_t least = field.member == &Config::sliding_window ? 0 : 1;
-    if (value < least || value > field.max) {
-      return Error(Code::kCorrupt, std::string(field.key) + " is " + std::to_string(value) +
-                                       ", expected " + std::to_string(least) + " to " +
-                                       std::to_string(field.max));
-    }
-  }
-  if (config.heads % config.kv_heads != 0 || config.heads / config.kv_heads > 64) {
-    return Error(Code::kCorrupt, "num_attention_heads " + std::to_string(config.heads) +
-                                     " is no multiple up to 64 times of num_key_value_heads " +
-                                     std::to_string(config.kv_heads));
-  }
-  if (config.head_dim % 2 != 0) {
-    return Error(Code::kCorrupt, "head_dim " + std::to_string(config.head_dim) + " is odd");
-  }
-  const double thetas[] = {config.rope_theta, config.sliding_rope_theta, config.rope_scaling.factor,
-                           static_cast<double>(config.norm_eps),
-                           static_cast<double>(config.query_scale),
-                           config.rope_scaling.low_frequency,
-                           config.rope_scaling.original_positions};
-  for (const double value : thetas) {
-    if (value > 0 && std::isfinite(value)) continue;
-    return Error(Code::kCorrupt, "rope_theta, its scaling, rms_norm_eps and the scale of queries "
-                                 "must be positive numbers, one is " + std::to_string(value));
-  }
-  const RopeScaling& rope = config.rope_scaling;
+std::string number_text(double value) { return json(value).dump(); }
+
+Result<void> check_positive(const char* name, double value) {
+  if (value > 0 && std::isfinite(value)) return {};
+  return Error(Code::kCorrupt,
+               std::string(name) + " is " + number_text(value) + ", expected a positive number");
+}
+
+Result<void> check_rope(double theta, const RopeScaling& rope, int64_t head_dim) {
+  QT_TRY_VOID(check_positive("rope_theta", theta));
+  QT_TRY_VOID(check_positive("factor of rope_scaling", rope.factor));
+  QT_TRY_VOID(check_positive("low_freq_factor", rope.low_frequency));
+  QT_TRY_VOID(check_positive("high_freq_factor", rope.high_frequency));
+  QT_TRY_VOID(check_positive("original_max_position_embeddings", rope.original_positions));
   if (rope.kind == RopeScaling::Kind::kLlama3 && !(rope.high_frequency > rope.low_frequency)) {
     return Error(Code::kCorrupt, "high_freq_factor must be larger than low_freq_factor");
   }
-  if (!rope.divisors.empty() && std::ssize(rope.divisors) != config.head_dim / 2) {
+  for (const float divisor : rope.divisors) {
+    QT_TRY_VOID(check_positive("a factor of a rotary frequency", static_cast<double>(divisor)));
+  }
+  if (!rope.divisors.empty() && std::ssize(rope.divisors) != head_dim / 2) {
     return Error(Code::kCorrupt, "there are " + std::to_string(rope.divisors.size()) +
-                                     " rope factors for heads of " +
-                                     std::to_string(config.head_dim));
+                                     " rope factors for heads of " + std::to_string(head_dim));
   }
   return {};
 }
 
-Result<Config> config_from_json(const std::string& config_json) {
-  QT_TRY(const json object, parse_object(config_json, "config.json"));
+Result<Config> read_config(const json& object) {
   QT_TRY(const std::string type, io::string_field(object, "model_type"));
   const Family* family = find_family(type);
   if (family == nullptr) {
@@ -244,15 +264,58 @@ Result<Config> config_from_json(const std::string& config_json) {
   QT_TRY_VOID(read_rules(object, *family, config));
   QT_TRY_VOID(read_rope(object, config));
   QT_TRY_VOID(read_windows(object, *family, config));
-  if (object.contains("rope_divisors")) {
-    for (const json& value : object["rope_divisors"]) {
-      if (!value.is_number()) return Error(Code::kCorrupt, "rope_divisors must hold numbers");
-      config.rope_scaling.divisors.push_back(value.get<float>());
-    }
-  }
+  QT_TRY_VOID(read_rope_divisors(object, config));
   apply_family(*family, config);
   QT_TRY_VOID(check_config(config));
   return config;
+}
+
+Result<void> check_range(const char* name, double value, double least, double most) {
+  if (value >= least && value <= most) return {};
+  return Error(Code::kCorrupt, std::string(name) + " is " + number_text(value) + ", expected " +
+                                   number_text(least) + " to " + number_text(most));
+}
+
+Result<void> check_generation(const GenerationConfig& g) {
+  QT_TRY_VOID(check_range("temperature", static_cast<double>(g.temperature), 0, 1000));
+  QT_TRY_VOID(check_range("top_k", static_cast<double>(g.top_k), -1, 1e9));
+  QT_TRY_VOID(check_range("top_p", static_cast<double>(g.top_p), 0, 1));
+  return check_range("repetition_penalty", static_cast<double>(g.repetition_penalty), 1e-3, 1000);
+}
+
+}  // namespace
+
+Result<void> check_config(const Config& config) {
+  for (const Field& field : kFields) {
+    const int64_t value = config.*field.member;
+    const int64_t least = field.member == &Config::sliding_window ? 0 : 1;
+    if (value < least || value > field.max) {
+      return Error(Code::kCorrupt, std::string(field.key) + " is " + std::to_string(value) +
+                                       ", expected " + std::to_string(least) + " to " +
+                                       std::to_string(field.max));
+    }
+  }
+  if (config.heads % config.kv_heads != 0 || config.heads / config.kv_heads > 64) {
+    return Error(Code::kCorrupt, "num_attention_heads " + std::to_string(config.heads) +
+                                     " is no multiple up to 64 times of num_key_value_heads " +
+                                     std::to_string(config.kv_heads));
+  }
+  if (config.head_dim % 2 != 0) {
+    return Error(Code::kCorrupt, "head_dim " + std::to_string(config.head_dim) + " is odd");
+  }
+  if (!config.sliding.empty() && std::ssize(config.sliding) != config.layers) {
+    return Error(Code::kCorrupt, "there are " + std::to_string(config.sliding.size()) +
+                                     " kinds of layers for " + std::to_string(config.layers));
+  }
+  QT_TRY_VOID(check_positive("rms_norm_eps", static_cast<double>(config.norm_eps)));
+  QT_TRY_VOID(check_positive("the scale of queries", static_cast<double>(config.query_scale)));
+  QT_TRY_VOID(check_rope(config.rope_theta, config.rope_scaling, config.head_dim));
+  return check_rope(config.sliding_rope_theta, config.sliding_rope_scaling, config.head_dim);
+}
+
+Result<Config> config_from_json(const std::string& config_json) {
+  QT_TRY(const json object, parse_object(config_json, "config.json"));
+  return read_config(object).with("config.json");
 }
 
 Result<GenerationConfig> generation_from_json(const std::string& config_json,
@@ -274,32 +337,30 @@ Result<GenerationConfig> generation_from_json(const std::string& config_json,
   g.temperature = static_cast<float>(temperature);
   g.top_p = static_cast<float>(top_p);
   g.repetition_penalty = static_cast<float>(penalty);
+  QT_TRY_VOID(check_generation(g));
   return g;
 }
 
 std::string config_to_json(const Config& c) {
-  json object = {{"model_type", c.family},
-                 {"hidden_size", c.d_model},
-                 {"num_hidden_layers", c.layers},
-                 {"num_attention_heads", c.heads},
-                 {"num_key_value_heads", c.kv_heads},
-                 {"head_dim", c.head_dim},
-                 {"intermediate_size", c.ffn},
-                 {"vocab_size", c.vocabulary},
-                 {"max_position_embeddings", c.max_positions},
-                 {"rms_norm_eps", c.norm_eps},
-                 {"tie_word_embeddings", c.tied_embeddings},
-                 {"attention_bias", c.out_bias},
-                 {"mlp_bias", c.mlp_bias},
-                 {"query_pre_attn_scalar", 1 / std::pow(static_cast<double>(c.query_scale), 2)},
-                 {"rope_theta", c.rope_theta},
-                 {"rope_local_base_freq", c.sliding_rope_theta},
-                 {"rope_scaling",
-                  {{"rope_type", rope_type(c.rope_scaling.kind)},
-                   {"factor", c.rope_scaling.factor},
-                   {"low_freq_factor", c.rope_scaling.low_frequency},
-                   {"high_freq_factor", c.rope_scaling.high_frequency},
-                   {"original_max_position_embeddings", c.rope_scaling.original_positions}}}};
+  json object = {
+      {"model_type", c.family},
+      {"hidden_size", c.d_model},
+      {"num_hidden_layers", c.layers},
+      {"num_attention_heads", c.heads},
+      {"num_key_value_heads", c.kv_heads},
+      {"head_dim", c.head_dim},
+      {"intermediate_size", c.ffn},
+      {"vocab_size", c.vocabulary},
+      {"max_position_embeddings", c.max_positions},
+      {"rms_norm_eps", c.norm_eps},
+      {"tie_word_embeddings", c.tied_embeddings},
+      {"attention_bias", c.qkv_bias},
+      {"attention_out_bias", c.out_bias},
+      {"mlp_bias", c.mlp_bias},
+      {"query_pre_attn_scalar", 1 / std::pow(static_cast<double>(c.query_scale), 2)},
+      {"rope_parameters",
+       {{"full_attention", rope_to_json(c.rope_theta, c.rope_scaling)},
+        {"sliding_attention", rope_to_json(c.sliding_rope_theta, c.sliding_rope_scaling)}}}};
   if (!c.rope_scaling.divisors.empty()) object["rope_divisors"] = c.rope_scaling.divisors;
   if (c.sliding_window != 0) {
     object["sliding_window"] = c.sliding_window;

@@ -43,19 +43,19 @@ struct Config {
   float norm_eps = 1e-6f;
   double rope_theta = 10000;
   RopeScaling rope_scaling = {};
-  // Layers with a sliding window: how many tokens a token sees there, and their own theta, without
-  // scaling.
+  // Layers with a sliding window: how many tokens a token sees there, and their own angles.
   int64_t sliding_window = 0;
   double sliding_rope_theta = 10000;
+  RopeScaling sliding_rope_scaling = {};
   std::vector<bool> sliding = {};  // Of each layer.
 
   bool tied_embeddings = false;  // The output head is the token embedding.
   bool qkv_bias = false;
   bool out_bias = false;
   bool mlp_bias = false;
-  bool qk_norm = false;         // Of each head of queries and keys, before rotation.
-  bool sandwich_norms = false;  // Behind attention and feed-forward too, before the residual.
-  bool offset_norms = false;    // Published gammas are stored less 1.
+  bool qk_norm = false;            // Of each head of queries and keys, before rotation.
+  bool sandwich_norms = false;     // Behind attention and feed-forward too, before the residual.
+  bool offset_norms = false;       // Published gammas are stored less 1.
   bool fused_projections = false;  // Published q, k, v are one tensor, and so are gate and up.
   nn::GateActivation activation = nn::GateActivation::kSilu;
   float embedding_scale = 1;
@@ -72,7 +72,7 @@ struct GenerationConfig {
   int32_t begin_token = -1;         // -1: none.
   bool sample = false;              // The publisher samples, with these settings.
   float temperature = 1;
-  int64_t top_k = 0;  // 0: all.
+  int64_t top_k = 0;  // 0 and -1: all.
   float top_p = 1;
   float repetition_penalty = 1;
 };

@@ -41,7 +41,8 @@ Decoder::Decoder(nn::Runtime& run, const Config& config, const Weights& weights,
              options.max_cache_bytes),
       prefixes_(cache_),
       rope_(rope_frequencies(config.rope_theta, config.head_dim, config.rope_scaling)),
-      sliding_rope_(rope_frequencies(config.sliding_rope_theta, config.head_dim, {})),
+      sliding_rope_(rope_frequencies(config.sliding_rope_theta, config.head_dim,
+                                     config.sliding_rope_scaling)),
       row_blocks_(run.pool.threads(),
                   nn::padded_width(std::max({config.d_model, config.ffn, config.query_width()}))),
       attention_scratch_(run.pool.threads(), config.heads / config.kv_heads, config.head_dim),
@@ -175,8 +176,8 @@ void Decoder::place(std::span<const decode::StepRow> rows) {
     if (joins) {
       ++queries_.back().tokens;
     } else {
-      queries_.push_back({.pages = s.pages, .position = position, .tokens = 1,
-                          .row = std::ssize(rows_)});
+      queries_.push_back(
+          {.pages = s.pages, .position = position, .tokens = 1, .row = std::ssize(rows_)});
     }
     s.tokens.push_back(row.token);
     rows_.push_back({row.token, row.sequence, position, row.wants_logits, row.estimate});
@@ -279,8 +280,8 @@ void Decoder::finish_layer(nn::Runtime& run, const Layer& layer, int64_t first, 
   const auto x = rows_of(x_, config_.d_model, first, rows);
   const auto h = rows_of(h_, config_.d_model, first, rows);
   const auto gate = rows_of(gate_, config_.ffn, first, rows);
-  add_projected(run, layer.out, layer.out_norm,
-                rows_of(heads_, config_.query_width(), first, rows), first, rows);
+  add_projected(run, layer.out, layer.out_norm, rows_of(heads_, config_.query_width(), first, rows),
+                first, rows);
   // gate = activation(gate(norm2(x))) * up(norm2(x))  [rows, ffn]
   nn::norm_gated_linear(run, layer.norm2, layer.feed_in, x, h,
                         rows_of(up_, config_.ffn, first, rows), gate);
@@ -352,9 +353,8 @@ void Decoder::run_head(MatrixView<float> logits) {
 }
 
 void Decoder::refine(int32_t id, int64_t count, std::span<float> logits) {
-  const auto found =
-      std::find_if(logit_rows_.rbegin(), logit_rows_.rend(),
-                   [&](const Row& row) { return row.sequence == id; });
+  const auto found = std::find_if(logit_rows_.rbegin(), logit_rows_.rend(),
+                                  [&](const Row& row) { return row.sequence == id; });
   if (found != logit_rows_.rend()) refine_row(logit_rows_.rend() - found - 1, count, logits);
 }
 
@@ -373,15 +373,15 @@ int64_t Decoder::most_tokens() const {
 trace::Work Decoder::attention_work() const {
   double keys = 0;
   for (const Row& row : rows_) keys += static_cast<double>(row.position + 1);
-  const bool exact = cache_.shape().format == kernels::WeightFormat::kF32;
+  const DType type = kernels::operand_type(cache_.shape().format);
   return {.operations = 4 * keys * static_cast<double>(config_.query_width()),
-          .weight_bytes = keys * static_cast<double>(2 * config_.kv_width() * (exact ? 4 : 2)),
-          .arithmetic = exact ? DType::kF32 : DType::kBF16};
+          .weight_bytes = keys * static_cast<double>(2 * config_.kv_width() * dtype_bytes(type)),
+          .arithmetic = type};
 }
 
 size_t Decoder::activation_bytes() const {
-  return static_cast<size_t>(states_.size() + x_.size() + h_.size() + qkv_.size() +
-                             heads_.size() + gate_.size() + up_.size()) *
+  return static_cast<size_t>(states_.size() + x_.size() + h_.size() + qkv_.size() + heads_.size() +
+                             gate_.size() + up_.size()) *
              sizeof(float) +
          attention_scratch_.bytes() + row_blocks_.bytes();
 }

@@ -1,7 +1,5 @@
-// Tokens per second of SmolLM2-135M in the folder QUINTET_TEST_MODELS: prompt, one sequence, several
-// sequences.
-#include "quintet/engine/models/language/decoder.h"
-
+// Tokens per second of SmolLM2-135M in the folder QUINTET_TEST_MODELS: prompt, one sequence,
+// several sequences.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
@@ -11,6 +9,7 @@
 #include <random>
 
 #include "quintet/core/env.h"
+#include "quintet/engine/models/language/decoder.h"
 #include "quintet/engine/models/language/model.h"
 
 namespace quintet::language {
@@ -78,8 +77,7 @@ void BM_Decode(benchmark::State& state) {
   std::vector<decode::Sequence> running;
   for (int64_t i = 0; i < sequences; ++i) {
     running.push_back(session.decoder().begin());
-    prefill(session, running.back(), tokens,
-            matrix(logits.data(), 1, model.config.vocabulary));
+    prefill(session, running.back(), tokens, matrix(logits.data(), 1, model.config.vocabulary));
   }
   constexpr int64_t kTokens = 32;
   for (auto _ : state) {

@@ -4,53 +4,27 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "quintet/engine/models/language/model.h"
+#include "quintet/engine/models/language/test_model.h"
 #include "quintet/io/formats/weight_file.h"
 #include "quintet/kernels/softmax/softmax.h"
 
 namespace quintet::language {
 namespace {
 
-std::filesystem::path golden_folder(const std::string& name) {
-  return std::filesystem::path(QUINTET_SOURCE_DIR) / "tests/goldens" / ("tiny-" + name);
-}
-
-std::vector<int32_t> tokens_of(const TensorRef& tensor) {
-  const std::vector<float> values = io::to_f32(tensor).value();
-  return {values.begin(), values.end()};
-}
-
-std::vector<decode::StepRow> rows_of(int32_t sequence, std::span<const int32_t> tokens) {
-  std::vector<decode::StepRow> rows;
-  for (const int32_t token : tokens) rows.push_back({.sequence = sequence, .token = token});
-  return rows;
-}
-
-double relative_error(std::span<const float> a, std::span<const float> b) {
-  double largest = 0;
-  double error = 0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
-    error = std::max(error, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-  }
-  return error / largest;
-}
-
-class GoldenDecoder : public testing::TestWithParam<std::string> {
+class GoldenDecoder : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    goldens_ = io::read_weights(golden_folder(GetParam()) / "golden.safetensors").value();
+    goldens_ = io::read_weights(tiny_model(GetParam()) / "golden.safetensors").value();
     input_ = tokens_of(*goldens_.find("input_ids"));
     greedy_ = tokens_of(*goldens_.find("greedy"));
   }
 
   std::unique_ptr<Model> load(Precision precision) {
-    auto model = load_model(golden_folder(GetParam()), precision, pool_);
+    auto model = load_model(tiny_model(GetParam()), precision, pool_);
     EXPECT_TRUE(model) << (model ? "" : model.error().message());
     return *std::move(model);
   }
@@ -90,13 +64,8 @@ class GoldenDecoder : public testing::TestWithParam<std::string> {
   std::vector<int32_t> greedy_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Families, GoldenDecoder,
-                         testing::Values("llama", "llama3-rope", "qwen2", "qwen3", "gemma3-text"),
-                         [](const testing::TestParamInfo<std::string>& family) {
-                           std::string name = family.param;
-                           std::erase(name, '-');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Families, GoldenDecoder, testing::ValuesIn(kTinyModels),
+                         name_of_tiny_model);
 
 TEST_P(GoldenDecoder, StatesAndLogitsAreThoseOfTheReference) {
   const auto model = load(Precision::kF32);
@@ -117,7 +86,8 @@ TEST_P(GoldenDecoder, StatesAndLogitsAreThoseOfTheReference) {
       EXPECT_LT(relative_error(all, golden), 1e-4) << layer;
     });
     std::vector<float> logits(rows.size() * static_cast<size_t>(model->config.vocabulary));
-    session.decoder().forward(rows, matrix(logits.data(), std::ssize(rows), model->config.vocabulary));
+    session.decoder().forward(rows,
+                              matrix(logits.data(), std::ssize(rows), model->config.vocabulary));
     EXPECT_LT(relative_error(logits, io::to_f32(*goldens_.find("logits")).value()), 1e-4);
   }
 }
@@ -137,6 +107,39 @@ TEST_P(GoldenDecoder, GeneratesTheSameInChunksAndAfterAKeptPrefix) {
     EXPECT_EQ(generate(*model, session, 1), expected) << precision_name(precision);
     EXPECT_EQ(generate(*model, session, 7), expected) << precision_name(precision);
   }
+}
+
+// The logits behind the last of `tokens`, which go through the model `chunk` at a time.
+std::vector<float> last_logits(const Model& model, ThreadPool& pool,
+                               std::span<const int32_t> tokens, size_t chunk) {
+  Session session(model, pool, {.reuse_prefixes = false});
+  Decoder& decoder = session.decoder();
+  const decode::Sequence sequence = decoder.begin();
+  EXPECT_TRUE(decoder.reserve(sequence.id(), std::ssize(tokens)));
+  std::vector<float> logits(static_cast<size_t>(model.config.vocabulary));
+  while (!tokens.empty()) {
+    auto rows = rows_of(sequence.id(), tokens.first(std::min(chunk, tokens.size())));
+    tokens = tokens.subspan(rows.size());
+    for (auto& row : rows) row.wants_logits = false;
+    rows.back().wants_logits = true;
+    decoder.forward(rows, matrix(logits.data(), 1, model.config.vocabulary));
+  }
+  return logits;
+}
+
+TEST(SlidingDecoder, SeesItsWindowAloneBehindManyBlocksOfKeys) {
+  ThreadPool pool(2);
+  auto model = load_model(tiny_model("mistral"), Precision::kF32, pool);
+  ASSERT_TRUE(model) << model.error().message();
+  (*model)->config.max_positions = 2048;
+  std::vector<int32_t> tokens;
+  for (int32_t i = 0; i < 700; ++i) tokens.push_back(i * i % 509);
+  const auto logits = last_logits(**model, pool, tokens, 512);
+  EXPECT_EQ(last_logits(**model, pool, tokens, 1), logits);
+  EXPECT_EQ(last_logits(**model, pool, tokens, 100), logits);
+  // Three layers of window 8 reach back 21 tokens, and only distances count.
+  const auto seen = std::span<const int32_t>(tokens).last(64);
+  EXPECT_LT(relative_error(last_logits(**model, pool, seen, 64), logits), 1e-4);
 }
 
 }  // namespace

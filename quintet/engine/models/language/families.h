@@ -21,8 +21,8 @@ struct Family {
   nn::GateActivation activation = nn::GateActivation::kSilu;
   // GGUF files of the family interleave the halves of each head of queries and keys.
   bool gguf_interleaved = false;
-  // Of how many layers the last alone has no sliding window, where the file does not say; 0: none
-  // has one.
+  // Where a file names a sliding window and not the layers: of how many layers the last alone has
+  // none; 0: all have it.
   int64_t sliding_period = 0;
 };
 

@@ -23,6 +23,9 @@ class Keys {
   Result<int64_t> integer(const char* name, int64_t fallback) const {
     return metadata_.int_field(key(name), fallback);
   }
+  Result<std::vector<int64_t>> integers(const char* name) const {
+    return metadata_.int_list_field(key(name));
+  }
   Result<double> number(const char* name, double fallback) const {
     return metadata_.number_field(key(name), fallback);
   }
@@ -60,7 +63,7 @@ Result<std::vector<float>> rope_divisors(const io::WeightFile& file) {
 
 Result<void> read_rope(const io::WeightFile& file, const Keys& keys, Config& config) {
   QT_TRY(config.rope_theta, keys.number("rope.freq_base", 10000));
-  QT_TRY(config.sliding_rope_theta, keys.number("rope.local.freq_base", 10000));
+  QT_TRY(config.sliding_rope_theta, keys.number("rope.freq_base_swa", 10000));
   QT_TRY(const int64_t rotated, keys.integer("rope.dimension_count", config.head_dim));
   if (rotated != config.head_dim) {
     return Error(Code::kUnsupported, keys.key("rope.dimension_count") + " is " +
@@ -101,6 +104,22 @@ Result<void> read_shapes(const io::WeightFile& file, const Keys& keys, Config& c
   return {};
 }
 
+// Which layers have a window: a period, of whose layers the last has none, or one value a layer.
+Result<void> read_windows(const Keys& keys, const Family& family, Config& config) {
+  QT_TRY(config.sliding_window, keys.integer("attention.sliding_window", 0));
+  if (config.sliding_window == 0) return {};
+  constexpr const char* kPattern = "attention.sliding_window_pattern";
+  if (const auto listed = keys.integers(kPattern)) {
+    for (const int64_t sliding : *listed) config.sliding.push_back(sliding != 0);
+    return {};
+  }
+  QT_TRY(const int64_t period, keys.integer(kPattern, family.sliding_period));
+  for (int64_t i = 0; i < config.layers; ++i) {
+    config.sliding.push_back(period <= 0 || (i + 1) % period != 0);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Config> config_from_gguf(const io::WeightFile& file, const GgufMetadata& metadata) {
@@ -117,12 +136,10 @@ Result<Config> config_from_gguf(const io::WeightFile& file, const GgufMetadata& 
   QT_TRY(const double eps, keys.number("attention.layer_norm_rms_epsilon", 1e-6));
   config.norm_eps = static_cast<float>(eps);
   config.query_scale = 1 / std::sqrt(static_cast<float>(config.head_dim));
-  QT_TRY(config.sliding_window, keys.integer("attention.sliding_window", 0));
-  if (family->sliding_period == 0) config.sliding_window = 0;
-  for (int64_t i = 0; config.sliding_window != 0 && i < config.layers; ++i) {
-    config.sliding.push_back((i + 1) % family->sliding_period != 0);
-  }
+  QT_TRY_VOID(read_windows(keys, *family, config));
   config.qkv_bias = file.find("blk.0.attn_q.bias") != nullptr;
+  config.out_bias = file.find("blk.0.attn_output.bias") != nullptr;
+  config.mlp_bias = file.find("blk.0.ffn_down.bias") != nullptr;
   apply_family(*family, config);
   QT_TRY_VOID(check_config(config));
   return config;

@@ -77,8 +77,7 @@ class BlockSpecs {
       gguf_gate = {part_of("ffn_up", c_.ffn, 0, 2 * c_.ffn)};
       gguf_up = {part_of("ffn_up", c_.ffn, c_.ffn, 2 * c_.ffn)};
     }
-    linear("gate", c_.ffn, c_.d_model, c_.mlp_bias, std::move(gate), std::move(gguf_gate),
-           "norm2");
+    linear("gate", c_.ffn, c_.d_model, c_.mlp_bias, std::move(gate), std::move(gguf_gate), "norm2");
     linear("up", c_.ffn, c_.d_model, c_.mlp_bias, std::move(up), std::move(gguf_up), "norm2");
     linear("down", c_.d_model, c_.ffn, c_.mlp_bias, {"mlp.down_proj"}, {"ffn_down"});
     if (c_.sandwich_norms) {

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "quintet/engine/models/language/config.h"
+#include "quintet/engine/precision.h"
 #include "quintet/engine/weights/layer_spec.h"
 #include "quintet/engine/weights/plan.h"
-#include "quintet/engine/precision.h"
 
 namespace quintet::language {
 

@@ -1,8 +1,7 @@
 // Language models from and to files.
+#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
-
-#include <nlohmann/json.hpp>
 
 #include "quintet/core/file.h"
 #include "quintet/engine/models/language/gguf_config.h"
@@ -89,19 +88,18 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, T
   QT_TRY(model.original_bytes, weights::packed_original_bytes(file));
   QT_TRY(model.config, config_from_json(config));
   QT_TRY(model.generation, generation_from_json(config, generation));
-  QT_TRY(model.packed, weights::open_packed_model(std::move(file), precision,
-                                                  layer_specs(model.config), pool));
+  QT_TRY(model.packed,
+         weights::open_packed_model(std::move(file), precision, layer_specs(model.config), pool));
   return {};
 }
 
-Result<void> load_published(const io::WeightFile& source, const fs::path& path,
-                            Precision precision, ThreadPool& pool, Model& model) {
+Result<void> load_published(const io::WeightFile& source, const fs::path& path, Precision precision,
+                            ThreadPool& pool, Model& model) {
   std::error_code ignored;
   if (source.format == "gguf") {
     QT_TRY_VOID(read_gguf_description(source, model));
   } else {
-    QT_TRY_VOID(
-        read_folder(fs::is_directory(path, ignored) ? path : path.parent_path(), model));
+    QT_TRY_VOID(read_folder(fs::is_directory(path, ignored) ? path : path.parent_path(), model));
   }
   model.original_bytes = source.file_bytes();
   QT_TRY(model.packed, weights::pack_model(source, layer_specs(model.config), precision,
@@ -116,12 +114,16 @@ Result<void> check_tokens(const Model& model) {
                                      " tokens, the model only " +
                                      std::to_string(model.config.vocabulary));
   }
+  const auto outside = [&](const char* name, int32_t token) {
+    return Error(Code::kCorrupt, std::string(name) + " " + std::to_string(token) +
+                                     " is not in the vocabulary of " +
+                                     std::to_string(model.config.vocabulary));
+  };
   for (const int32_t token : model.generation.end_tokens) {
-    if (!inside(token)) {
-      return Error(Code::kCorrupt, "the end token " + std::to_string(token) +
-                                       " is not in the vocabulary of " +
-                                       std::to_string(model.config.vocabulary));
-    }
+    if (!inside(token)) return outside("eos_token_id", token);
+  }
+  if (!inside(model.generation.begin_token)) {
+    return outside("bos_token_id", model.generation.begin_token);
   }
   return {};
 }
@@ -134,7 +136,8 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
   if (source.format == "packed") {
     QT_TRY_VOID(load_packed(std::move(source), precision, pool, *model));
   } else {
-    QT_TRY_VOID(load_published(source, path, precision.value_or(kAutomaticPrecision), pool, *model));
+    if (!precision) precision = automatic_precision(source);
+    QT_TRY_VOID(load_published(source, path, *precision, pool, *model));
   }
   QT_TRY_VOID(check_tokens(*model));
   QT_TRY(model->weights, bind_weights(model->packed, model->config));
@@ -142,6 +145,19 @@ Result<std::unique_ptr<Model>> load_unnamed(const fs::path& path,
 }
 
 }  // namespace
+
+Precision automatic_precision(const io::WeightFile& source) {
+  uint64_t bytes_of_4_bits = 0;
+  uint64_t bytes_of_blocks = 0;
+  for (const auto& [name, layout] : source.layouts) {
+    const uint64_t bytes = source.find(name)->bytes.size();
+    bytes_of_blocks += bytes;
+    if (layout.starts_with("q4_")) bytes_of_4_bits += bytes;
+  }
+  if (2 * bytes_of_4_bits > source.file_bytes()) return Precision::kInt4;
+  if (2 * bytes_of_blocks > source.file_bytes()) return Precision::kInt8;
+  return Precision::kBF16;
+}
 
 Result<std::unique_ptr<Model>> load_model(const fs::path& path, std::optional<Precision> precision,
                                           ThreadPool& pool) {

@@ -15,6 +15,7 @@
 #include "quintet/engine/nn/runtime.h"
 #include "quintet/engine/precision.h"
 #include "quintet/engine/weights/packed_model.h"
+#include "quintet/io/formats/weight_file.h"
 #include "quintet/io/tokenizers/bpe_tokenizer.h"
 
 namespace quintet::language {
@@ -33,11 +34,13 @@ struct Model {
   uint64_t weight_bytes() const;  // In memory, packed.
 };
 
-// What "auto" means: bfloat16. Nobody has measured what the weights lose below it.
-inline constexpr Precision kAutomaticPrecision = Precision::kBF16;
+// What "auto" means for published weights: about what the publisher has chosen. Where most of them
+// are 4-bit blocks they stay so (int4), where most are blocks of more bits they become int8; floats
+// become bfloat16, since nobody has measured what they lose below it.
+Precision automatic_precision(const io::WeightFile& source);
 
 // Loads a Hugging Face folder, a GGUF file or a packed .qnt file.
-// `precision`: unset means the one of a packed file, kAutomaticPrecision otherwise.
+// `precision`: unset means the one of a packed file, automatic_precision otherwise.
 // Errors name the file: kNotFound, kIo, kCorrupt, kUnsupported; kInvalidArgument where a packed
 // file holds another precision than asked for.
 Result<std::unique_ptr<Model>> load_model(const std::filesystem::path& path,
@@ -47,7 +50,7 @@ Result<std::unique_ptr<Model>> load_model(const std::filesystem::path& path,
 Result<void> save_packed(const Model& model, const std::filesystem::path& file);
 
 struct SessionOptions {
-  bool baseline = false;  // One float32 operator at a time.
+  bool baseline = false;                                   // One float32 operator at a time.
   std::optional<kernels::WeightFormat> cache_format = {};  // Unset: that of the precision.
   size_t max_cache_bytes = size_t{4} << 30;
   bool reuse_prefixes = true;

@@ -13,8 +13,8 @@ double llama3_frequency(double frequency, const RopeScaling& s) {
   const double shortest = s.original_positions / s.high_frequency;
   if (wavelength < shortest) return frequency;
   if (wavelength > longest) return frequency / s.factor;
-  const double smooth = (s.original_positions / wavelength - s.low_frequency) /
-                        (s.high_frequency - s.low_frequency);
+  const double smooth =
+      (s.original_positions / wavelength - s.low_frequency) / (s.high_frequency - s.low_frequency);
   return (1 - smooth) * frequency / s.factor + smooth * frequency;
 }
 

@@ -52,8 +52,8 @@ Result<void> load_packed(io::WeightFile file, std::optional<Precision> wanted, T
   if (const auto check = file.metadata.find(kAccuracyCheck); check != file.metadata.end()) {
     QT_TRY(model.accuracy_check, accuracy_check_from_json(check->second));
   }
-  QT_TRY(model.packed, weights::open_packed_model(std::move(file), precision,
-                                                  layer_specs(model.config), pool));
+  QT_TRY(model.packed,
+         weights::open_packed_model(std::move(file), precision, layer_specs(model.config), pool));
   return {};
 }
 
@@ -64,7 +64,8 @@ Result<void> load_published(const io::WeightFile& source, const fs::path& path, 
   model.generation = std::move(description.generation);
   model.original_bytes = source.file_bytes();
   if (!plan) plan = default_plan(model.config, precision);
-  QT_TRY(model.packed, weights::pack_model(source, layer_specs(model.config), precision, *std::move(plan), pool));
+  QT_TRY(model.packed,
+         weights::pack_model(source, layer_specs(model.config), precision, *std::move(plan), pool));
   if (!description.tokenizer_json.empty()) {
     QT_TRY(model.tokenizer, io::BpeTokenizer::parse(description.tokenizer_json, kTokenizerJson));
   }

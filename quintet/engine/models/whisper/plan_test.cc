@@ -47,7 +47,8 @@ TEST(Plan, OfInt4HasFourBitsWhereEveryTokenReads) {
 TEST(Plan, ComesBackFromItsText) {
   Plan plan = default_plan(tiny_config(), Precision::kInt8);
   plan["encoder.layers.0.qkv"] = {WeightFormat::kBF16, "signal to noise 9 dB at int8", 9.25};
-  const auto again = weights::plan_from_json(weights::plan_to_json(plan), layer_specs(tiny_config()));
+  const auto again =
+      weights::plan_from_json(weights::plan_to_json(plan), layer_specs(tiny_config()));
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(*again, plan);
 }

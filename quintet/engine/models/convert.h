@@ -1,4 +1,4 @@
-// Speech models from one format to another.
+// Models from one format to another.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,15 @@ struct ConvertReport {
   uint64_t original_bytes = 0;  // The published weights.
 };
 
-// One packed file at `precision` (unset: int8), tokenizer and configuration included.
+// One packed file at `precision` (unset: what automatic precision is for the model), tokenizer and
+// configuration included.
 // Errors: those of loading; kIo. Nothing is left behind on failure.
 Result<ConvertReport> convert_to_packed(const std::filesystem::path& source,
                                         const std::filesystem::path& file,
                                         std::optional<Precision> precision, int threads);
 
-// A Hugging Face folder in float32 or float16.
+// A Hugging Face folder in float32 or float16, of a speech model.
+// Errors also: kUnsupported for other models.
 Result<ConvertReport> convert_to_hugging_face(const std::filesystem::path& source,
                                               const std::filesystem::path& folder, DType dtype);
 
