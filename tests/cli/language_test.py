@@ -214,7 +214,7 @@ class Errors(LanguageTest):
         for option, value, says in (
             ("--logit-bias", "17", "17=-100"), ("--logit-bias", "x=1", "x=1"),
             ("--logit-bias", "512=1", "512"), ("--logit-bias", "1=1000", "logit_bias|bias"),
-            ("--cache", "int3", "fp32 and bf16"), ("--max-tokens", "0", "max-tokens"),
+            ("--cache", "int3", "fp32, bf16 and int8"), ("--max-tokens", "0", "max-tokens"),
             ("--temperature", "-1", "temperature"), ("--top-p", "2", "top_p|top-p"),
             ("--stop", "", "stop"), ("--precision", "int3", "int3"),
         ):

@@ -55,7 +55,8 @@ GenerateRequest request_of(Tokens prompt, int64_t new_tokens, bool speculate = f
 std::vector<Result<Generation>> run_all(const language::Model& model, language::Session& session,
                                         const std::vector<GenerateRequest>& requests) {
   std::vector<std::optional<Result<Generation>>> results(requests.size());
-  GenerationLoop loop(model, session);
+  std::shared_ptr<const decode::VocabularyTrie> vocabulary;
+  GenerationLoop loop(model, session, vocabulary);
   for (size_t i = 0; i < requests.size(); ++i) {
     const auto added =
         loop.add(requests[i], [&, i](Result<Generation> r) { results[i].emplace(std::move(r)); });
@@ -190,6 +191,7 @@ class Llama : public testing::Test {
   std::unique_ptr<language::Model> model_ =
       language::load_model(golden_folder("llama"), Precision::kF32, pool_).value();
   language::Session session_{*model_, pool_};
+  std::shared_ptr<const decode::VocabularyTrie> vocabulary_;
 };
 
 TEST_F(Llama, GivesTheTokensOfTheReference) {
@@ -288,7 +290,7 @@ TEST_F(Llama, KeepsTheAnswerSoFarWhenItIsCancelled) {
   GenerateRequest request = request_of(prompt_of(20, 1), 30);
   request.options.stop_token = stop.get_token();
   std::optional<Result<Generation>> result;
-  GenerationLoop loop(*model_, session_);
+  GenerationLoop loop(*model_, session_, vocabulary_);
   ASSERT_TRUE(loop.add(request, [&](Result<Generation> r) { result.emplace(std::move(r)); }));
   for (int i = 0; i < 5; ++i) loop.step();
   stop.request_stop();
@@ -309,7 +311,7 @@ TEST_F(Llama, CancelsWhatHasNotBegun) {
 
 TEST_F(Llama, TakesRequestsWhileOthersRun) {
   const Tokens expected = run(request_of(prompt_of(33, 2), 10)).value().tokens;
-  GenerationLoop loop(*model_, session_);
+  GenerationLoop loop(*model_, session_, vocabulary_);
   std::vector<Tokens> later;
   const auto keep = [&](Result<Generation> r) { later.push_back(r.value().tokens); };
   const auto add_next = [&](const Result<Generation>&) {

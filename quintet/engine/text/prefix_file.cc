@@ -40,12 +40,20 @@ void append(std::string& to, T number) {
   }
 }
 
+uint32_t number_of(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::kBF16: return 1;
+    case WeightFormat::kI8: return 2;
+    default: return 0;
+  }
+}
+
 // Everything that the cache at hand has to have in common with the file, version and magic first.
 std::string description(const KeyValuePages& cache) {
   const nn::KeyValueShape& shape = cache.shape();
   std::string text(kMagic);
   append<uint32_t>(text, kVersion);
-  append<uint32_t>(text, shape.format == WeightFormat::kBF16 ? 1 : 0);
+  append(text, number_of(shape.format));
   append(text, static_cast<uint64_t>(shape.layers));
   append(text, static_cast<uint64_t>(shape.heads));
   append(text, static_cast<uint64_t>(shape.head_dim));

@@ -1,7 +1,7 @@
 // Kept beginnings of prompts in a file: the pages of a prefix tree, for a later process that runs
 // the same model.
 //
-//   magic "QNTPREFX", version u32, cache format u32 (0: f32, 1: bf16),
+//   magic "QNTPREFX", version u32, cache format u32 (0: f32, 1: bf16, 2: int8),
 //   layers, heads, head dimension, bytes of a page, number of pages: u64 each,
 //   fingerprint: 64 hexadecimal digits;
 //   each page: number of the page before it (i32, smaller than its own; -1: it begins a prompt),
