@@ -20,10 +20,10 @@ class LayerNoiseTest : public ::testing::Test {
     exact_ = whisper::load_model(tiny_folder(), Precision::kF32, pool_).value();
     whisper::Plan plan = whisper::default_plan(tiny_config(), Precision::kInt8);
     for (auto& [name, choice] : plan) choice = {WeightFormat::kI8, "a test"};
-    quantized_ = weights::pack_model(io::read_weights(tiny_folder()).value(),
-                                     whisper::layer_specs(tiny_config()),
-                                     Precision::kInt8, plan, pool_)
-                     .value();
+    quantized_ =
+        weights::pack_model(io::read_weights(tiny_folder()).value(),
+                            whisper::layer_specs(tiny_config()), Precision::kInt8, plan, pool_)
+            .value();
   }
 
   ThreadPool pool_{2};
