@@ -22,8 +22,8 @@ struct TextLoadOptions {
   // Unset: that of a packed file, otherwise what suits the published weights: int4 or int8 where a
   // GGUF file has most of them in blocks, else bf16.
   std::optional<Precision> precision = {};
-  int threads = 0;                          // 0: as many as the process may use.
-  bool baseline = false;                    // The yardstick: float32, one operator at a time.
+  int threads = 0;        // 0: as many as the process may use.
+  bool baseline = false;  // The yardstick: float32, one operator at a time.
   // Precision of keys and values, "fp32", "bf16" or "int8"; empty: as the weights.
   std::string cache = {};
   uint64_t max_cache_bytes = uint64_t{2} << 30;  // What keys and values may take.
