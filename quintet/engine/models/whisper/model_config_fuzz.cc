@@ -46,9 +46,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     QT_CHECK(again.has_value());
     QT_CHECK_EQ(config_to_json(*again), config_to_json(*config));
     for (const LayerSpec& spec : layer_specs(*config)) QT_CHECK(spec.n > 0 && spec.k > 0);
-    if (const auto plan = weights::plan_from_json(second, layer_specs(*config)); good(plan)) {
-      const auto plan_again =
-          weights::plan_from_json(weights::plan_to_json(*plan), layer_specs(*config));
+    if (const auto plan = quintet::weights::plan_from_json(second, layer_specs(*config));
+        good(plan)) {
+      const auto plan_again = quintet::weights::plan_from_json(
+          quintet::weights::plan_to_json(*plan), layer_specs(*config));
       QT_CHECK(plan_again.has_value());
       QT_CHECK_EQ(plan_to_json(*plan_again), plan_to_json(*plan));
     }
